@@ -1,0 +1,1 @@
+//! Tests against golden files and every kind of damage.
