@@ -1,0 +1,76 @@
+//! Logs made to be expensive.
+
+use crate::bytes::{HEADER, MAGIC, frame, payload, records};
+use std::time::{Duration, Instant};
+use wal_format::{End, Found, Reader, Scan, Verdict};
+
+/// A megabyte in which a record of nearly a megabyte seems to begin every sixteen bytes, each with
+/// a structure that holds, so that only its checksum tells: without a bound that is 64 GB of
+/// checksums.
+fn decoys() -> Vec<u8> {
+    let mut log = vec![0; 2 << 20];
+    for at in (0..1 << 20).step_by(16) {
+        // The magic and the length of one are the name length and so on of others: an empty metric
+        // and an empty path, then anything.
+        log[at..at + 4].copy_from_slice(&MAGIC);
+        log[at + 4..at + 8].copy_from_slice(&(1_000_000_u32).to_le_bytes());
+    }
+    log
+}
+
+#[test]
+fn the_search_gives_up_and_says_so() {
+    let record = &records(1, 50)[0];
+    let log = [&HEADER, &record[..], &decoys()].concat();
+    let mut scan = Scan::new(&log);
+    let begin = Instant::now();
+    assert_eq!(scan.by_ref().count(), 1);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    let Some(End::GaveUp(gap)) = scan.end() else { panic!("{:?}", scan.end()) };
+    assert_eq!((gap.offset, gap.bytes), (54, 2 << 20));
+    assert!(matches!(scan.verdict(), Some(Verdict::Damaged(_))));
+
+    let mut reader = Reader::new(&log[..]);
+    while reader.next().unwrap().is_some() {}
+    assert_eq!(reader.end(), Some(End::GaveUp(gap)));
+}
+
+/// Valid records between the decoys are no way around the bound: the account is the scan's.
+#[test]
+fn many_short_searches_share_one_account() {
+    let honest = &records(1, 50)[0];
+    // Broken, and its two lengths name two ends: at the nearer a decoy begins that reaches to the
+    // end of the file, at the farther one an honest record.
+    let mut unit = frame(&payload(0, b"m", &[], 0, 0));
+    let fields_end = unit.len();
+    unit[4..8].copy_from_slice(&(28_u32).to_le_bytes());
+    let decoy = [&MAGIC[..], &(1_000_000_u32).to_le_bytes(), &[0; 4]].concat();
+    unit.extend(&decoy);
+    assert_eq!(fields_end + decoy.len(), 12 + 28);
+    unit.extend(honest);
+
+    let mut log = HEADER.to_vec();
+    for _ in 0..20_000 {
+        log.extend(&unit);
+    }
+    log.extend(vec![0; 1_000_000]);
+    let mut scan = Scan::new(&log);
+    let begin = Instant::now();
+    let records = scan.by_ref().filter(|found| matches!(found, Found::Record(_))).count();
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    assert!(records > 0);
+    assert!(matches!(scan.end(), Some(End::GaveUp(_))), "{:?}", scan.end());
+}
+
+#[test]
+fn two_damaged_records_of_any_size_in_a_row_are_no_reason_to_give_up() {
+    let small = &records(1, 50)[0];
+    let large = frame(&payload(0, &vec![b'x'; 60_000], &[], 0, 60));
+    let mut log = [&HEADER, &small[..], &large, &large, small].concat();
+    log[20] ^= 1;
+    log[1000] ^= 1;
+    log[70_000] ^= 1;
+    let mut scan = Scan::new(&log);
+    assert_eq!(scan.by_ref().filter(|found| matches!(found, Found::Record(_))).count(), 1);
+    assert_eq!(scan.end(), Some(End::Clean));
+}
