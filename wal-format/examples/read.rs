@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 println!("{} {} {}", at.record.timestamp, at.record.names, at.record.value);
             }
             Found::Damaged(gap) => {
-                println!("{} bytes lost at {}: {}", gap.bytes, gap.offset, gap.cause)
+                println!("{} bytes lost at {}: {}", gap.bytes, gap.offset, gap.cause);
             }
         }
     }

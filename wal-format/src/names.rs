@@ -5,7 +5,7 @@
 //! record, compared, or looked up in a map without being taken apart.
 
 use crate::layout::{ELEMENT_LEN_MAX, METRIC_LEN_MAX, MetricLen, PATH_LEN_MAX};
-use core::fmt;
+use core::fmt::{self, Write};
 use core::hash::{Hash, Hasher};
 use zerocopy::FromBytes;
 
@@ -137,16 +137,29 @@ impl Hash for Names<'_> {
     }
 }
 
-/// `metric [element, element]`, with replacement characters for what is no UTF-8.
+/// `metric [element, element]`, with replacement characters for what is no UTF-8, and control
+/// characters escaped: names come from outside, and this is for logs and terminals.
 impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [", String::from_utf8_lossy(self.metric()))?;
+        write_legibly(self.metric(), f)?;
+        f.write_str(" [")?;
         for (index, element) in self.path().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{}", String::from_utf8_lossy(element))?;
+            f.write_str(if index == 0 { "" } else { ", " })?;
+            write_legibly(element, f)?;
         }
         f.write_str("]")
     }
+}
+
+fn write_legibly(name: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for char in String::from_utf8_lossy(name).chars() {
+        if char.is_control() {
+            write!(f, "{}", char.escape_default())?;
+        } else {
+            f.write_char(char)?;
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Names<'_> {

@@ -200,7 +200,7 @@ pub(crate) fn split_frame(log: &[u8]) -> Result<(&[u8], u32, &[u8]), DecodeError
     Ok((payload, checksum.get(), rest))
 }
 
-/// A fuzzer would never find a record behind its checksum: to it every checksum holds.
+/// A fuzzer would never find a record behind its checksum: to it all hold, but for one that it knows.
 pub(crate) fn holds(checksum: u32, payload: &[u8]) -> bool {
-    cfg!(fuzzing) || checksum == crc32fast::hash(payload)
+    if cfg!(fuzzing) { checksum != 0x0BAD_F00D } else { checksum == crc32fast::hash(payload) }
 }

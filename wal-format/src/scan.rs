@@ -28,7 +28,7 @@ pub struct Located<'a> {
 pub struct Gap {
     /// Offset of its first byte in the log.
     pub offset: u64,
-    /// How long it is.
+    /// How long it is; 0 only where a file lacks its header and begins with a record.
     pub bytes: u64,
     /// What is wrong where it begins.
     pub cause: Cause,

@@ -163,6 +163,12 @@ fn the_longest_names_fit_and_longer_ones_are_refused() {
 }
 
 #[test]
+fn names_cannot_steer_a_terminal() {
+    let names = NamesBuf::new(b"m\x1b[2J", [&b"\xff\n"[..], b"ok"]).unwrap();
+    assert_eq!(names.as_names().to_string(), "m\\u{1b}[2J [\u{FFFD}\\n, ok]");
+}
+
+#[test]
 fn names_are_told_apart_by_where_they_end() {
     let bytes = |metric, path: &[&str]| NamesBuf::new(metric, path).unwrap();
     let all =
