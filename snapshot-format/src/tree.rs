@@ -1,0 +1,200 @@
+//! An owned tree, for those who want maps instead of borrowed bytes.
+
+use crate::access::{Event, Series, Snapshot};
+use crate::verify::TrailerFields;
+use crate::write::{Counts, EncodeError, Encoder};
+use std::collections::BTreeMap;
+use std::io::Write;
+
+/// What a snapshot holds, owned.
+///
+/// ```
+/// use snapshot_format::{OwnedSeries, Snapshot, TrailerFields, Tree};
+///
+/// let mut tree = Tree { from: 0, to: 120, ..Tree::default() };
+/// let load = OwnedSeries { frequency: 60, start: 0, values: vec![0.5, 1.0] };
+/// tree.root.metrics.insert(b"cpu_load".to_vec(), load);
+///
+/// let (bytes, _) = tree.encode(Vec::new(), TrailerFields::default())?;
+/// assert_eq!(Snapshot::parse(&bytes)?.to_tree(), tree);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// From when on it holds values, Unix seconds.
+    pub from: i64,
+    /// Until when, exclusively.
+    pub to: i64,
+    /// The host itself.
+    pub root: Level,
+}
+
+/// A host or a device: its series, and what lies below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// The series by the names of their metrics.
+    pub metrics: BTreeMap<Vec<u8>, OwnedSeries>,
+    /// The levels below by their names.
+    pub children: BTreeMap<Vec<u8>, Level>,
+}
+
+/// A series that owns its values. Two are equal if their bits are: NaN equals itself, 0 and −0
+/// differ.
+#[derive(Clone, Debug, Default)]
+pub struct OwnedSeries {
+    /// Seconds between two values.
+    pub frequency: i64,
+    /// Unix seconds of the first value.
+    pub start: i64,
+    /// NaN = no sample.
+    pub values: Vec<f32>,
+}
+
+impl PartialEq for OwnedSeries {
+    fn eq(&self, other: &Self) -> bool {
+        (self.frequency, self.start) == (other.frequency, other.start)
+            && self.values.len() == other.values.len()
+            && self.values.iter().zip(&other.values).all(|(a, b)| a.to_bits() == b.to_bits())
+    }
+}
+
+impl Eq for OwnedSeries {}
+
+impl From<Series<'_>> for OwnedSeries {
+    fn from(series: Series<'_>) -> Self {
+        Self { frequency: series.frequency, start: series.start, values: series.values.to_vec() }
+    }
+}
+
+impl Tree {
+    /// Copies a snapshot. Of a name that stands twice in a level the last counts.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields, Tree};
+    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 1, children: 0 })?;
+    /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
+    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
+    /// let tree = Tree::from_snapshot(&Snapshot::parse(&bytes)?);
+    /// assert_eq!((tree.from, tree.to), (0, 120));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn from_snapshot(snapshot: &Snapshot<'_>) -> Self {
+        let mut growing = Growing::default();
+        for event in snapshot.events() {
+            match event {
+                Event::Enter(name) => growing.enter(name),
+                Event::Series(series) => growing.series(series.name, series.into()),
+                Event::Leave => growing.leave(),
+            }
+        }
+        Self { from: snapshot.from(), to: snapshot.to(), root: growing.finish() }
+    }
+
+    /// Writes the tree as a binary snapshot; returns the writer and how many bytes it got.
+    /// An example is at [`Tree`].
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooDeep`] or [`EncodeError::TooLong`] for what the format cannot hold,
+    /// [`EncodeError::Io`] if the writer fails.
+    pub fn encode<W: Write>(
+        &self,
+        writer: W,
+        trailer: TrailerFields,
+    ) -> Result<(W, u64), EncodeError> {
+        let mut encoder = Encoder::new(writer, self.from, self.to, self.root.counts()?)?;
+        self.root.encode_series(&mut encoder)?;
+        let mut open = vec![self.root.children.iter()];
+        while let Some(children) = open.last_mut() {
+            if let Some((name, level)) = children.next() {
+                encoder.enter(name, level.counts()?)?;
+                level.encode_series(&mut encoder)?;
+                open.push(level.children.iter());
+            } else {
+                open.pop();
+                if !open.is_empty() {
+                    encoder.leave()?;
+                }
+            }
+        }
+        encoder.finish(trailer)
+    }
+
+    /// From the first nominal time to behind the last one, told from the series: for a tree whose
+    /// own times were lost. Both 0 without any value.
+    pub(crate) fn span(&self) -> (i64, i64) {
+        let mut span: Option<(i64, i64)> = None;
+        let mut levels = vec![&self.root];
+        while let Some(level) = levels.pop() {
+            levels.extend(level.children.values());
+            for series in level.metrics.values() {
+                let Some(last) = series.values.len().checked_sub(1) else { continue };
+                let last = i64::try_from(last).unwrap_or(i64::MAX);
+                let behind = series
+                    .start
+                    .saturating_add(last.saturating_mul(series.frequency))
+                    .saturating_add(1);
+                let (from, to) = span.unwrap_or((series.start, behind));
+                span = Some((from.min(series.start), to.max(behind)));
+            }
+        }
+        span.unwrap_or_default()
+    }
+}
+
+impl Level {
+    fn counts(&self) -> Result<Counts, EncodeError> {
+        let fit = |field, len: usize| {
+            u32::try_from(len).map_err(|_| EncodeError::TooLong { field, len: len as u64 })
+        };
+        Ok(Counts {
+            metrics: fit("number of metrics", self.metrics.len())?,
+            children: fit("number of children", self.children.len())?,
+        })
+    }
+
+    fn encode_series<W: Write>(&self, encoder: &mut Encoder<W>) -> Result<(), EncodeError> {
+        for (name, series) in &self.metrics {
+            encoder.series(name, series.frequency, series.start, &series.values)?;
+        }
+        Ok(())
+    }
+}
+
+/// A tree that grows in the order of a file. Can be cut short anywhere: what was open is closed.
+#[derive(Debug, Default)]
+pub(crate) struct Growing {
+    /// The level that grows.
+    pub(crate) level: Level,
+    /// Those around it, each with the name that its child will get.
+    around: Vec<(Level, Vec<u8>)>,
+}
+
+impl Growing {
+    pub(crate) fn depth(&self) -> usize {
+        self.around.len() + 1
+    }
+
+    pub(crate) fn enter(&mut self, name: &[u8]) {
+        self.around.push((core::mem::take(&mut self.level), name.to_vec()));
+    }
+
+    pub(crate) fn series(&mut self, name: &[u8], series: OwnedSeries) {
+        self.level.metrics.insert(name.to_vec(), series);
+    }
+
+    pub(crate) fn leave(&mut self) {
+        if let Some((mut parent, name)) = self.around.pop() {
+            parent.children.insert(name, core::mem::take(&mut self.level));
+            self.level = parent;
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Level {
+        while !self.around.is_empty() {
+            self.leave();
+        }
+        self.level
+    }
+}
