@@ -1,2 +1,49 @@
-//! The binary.
-fn main() {}
+//! The `levelstore` program: looks into the files of a metric store, checks, repairs and converts
+//! them. It alone prints, opens files and knows the clock; what files mean, the format crates say.
+
+mod catalogue;
+mod cli;
+mod convert;
+mod files;
+mod inspect;
+mod json;
+mod repair;
+mod time;
+mod verify;
+mod wal_tree;
+
+use clap::Parser;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+/// How a command went: the exit code says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Fine,
+    Problems,
+}
+
+fn main() -> ExitCode {
+    let command = cli::Arguments::parse().command;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let done = command.run(&mut out).and_then(|verdict| {
+        out.flush()?;
+        Ok(verdict)
+    });
+    match done {
+        Ok(Verdict::Fine) => ExitCode::SUCCESS,
+        Ok(Verdict::Problems) => ExitCode::from(1),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where stderr is closed too there is nobody left to tell.
+            drop(writeln!(io::stderr(), "levelstore: {error:#}"));
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// `levelstore inspect FILE | head` is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let closed = |io: &io::Error| io.kind() == ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(closed))
+}

@@ -1,0 +1,83 @@
+//! The command line: what can be said, and which module does it.
+
+use crate::{Verdict, convert, inspect, repair, verify};
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// A storage engine for the measurements of compute clusters.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit code: 0 fine, 1 problems found or work failed, 2 wrong usage."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what a log (.wal) or a snapshot (.bin, .late, .json) holds
+    ///
+    /// Of a damaged log all records are shown that can be read, of a damaged snapshot where the
+    /// damage is (`repair` saves the rest). Exit code 1 if anything is wrong.
+    Inspect {
+        /// The files to look into
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Print everything as JSON, one document a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check files, and all files in directories; list every fault with its path and offset
+    ///
+    /// In directories, what is named .wal, .bin, .late or .json is checked. Nothing is changed.
+    Verify {
+        /// Files and directories
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write what can be saved of a damaged file, or of all files in a directory, to another place
+    ///
+    /// The originals are never changed, and nothing that exists is overwritten. Exit code 1 if
+    /// anything was lost.
+    Repair {
+        /// A file, or a directory
+        path: PathBuf,
+        /// Where to write: a file that does not exist; for a directory one that does not exist or is empty
+        #[arg(long)]
+        out: PathBuf,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Convert between .bin, .json and .wal
+    ///
+    /// The endings of the names say what is what. Nothing that exists is overwritten. Values and
+    /// names are kept to the bit.
+    Convert {
+        /// The file to read
+        from: PathBuf,
+        /// The file to write
+        to: PathBuf,
+        /// Metrics and their frequencies, for logs of the Go store, which do not hold them: the
+        /// `metrics` object of a configuration, or a configuration file
+        #[arg(long, value_name = "FILE")]
+        metrics: Option<PathBuf>,
+    },
+}
+
+impl Command {
+    pub(crate) fn run(&self, out: &mut impl Write) -> anyhow::Result<Verdict> {
+        match self {
+            Self::Inspect { files, json } => inspect::run(files, *json, out),
+            Self::Verify { paths, json } => verify::run(paths, *json, out),
+            Self::Repair { path, out: target, json } => repair::run(path, target, *json, out),
+            Self::Convert { from, to, metrics } => convert::run(from, to, metrics.as_deref()),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `levelstore repair`: what can be saved of damaged files, written to another place.
+
+use crate::Verdict;
+use crate::convert;
+use crate::files::{self, Kind};
+use crate::json::{Problem, show};
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use wal_format::{End, Found, Gap, Reader};
+
+/// What became of one file.
+#[derive(Debug, Serialize)]
+struct Repaired {
+    path: String,
+    /// Where what was saved was written; none if there was nothing.
+    out: Option<String>,
+    /// Records of a log, values of a snapshot.
+    saved: u64,
+    /// Values of a binary snapshot that are known to be lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_values: Option<u64>,
+    /// Bytes of a log that are no record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_bytes: Option<u64>,
+}
+
+pub(crate) fn run(path: &Path, target: &Path, json: bool, out: &mut impl Write) -> Result<Verdict> {
+    let mut report = Report::default();
+    if path.is_dir() {
+        directory(path, target, &mut report)?;
+    } else {
+        report.file(path, target)?;
+    }
+    if json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        report.print(out)?;
+    }
+    Ok(if report.problems.is_empty() { Verdict::Fine } else { Verdict::Problems })
+}
+
+/// Repairs every data file below `path` into the same place below `target`.
+fn directory(path: &Path, target: &Path, report: &mut Report) -> Result<()> {
+    let context = || format!("create {}", target.display());
+    let source = path.canonicalize().with_context(|| format!("read {}", path.display()))?;
+    fs::create_dir_all(target).with_context(context)?;
+    ensure!(
+        !target.canonicalize().with_context(context)?.starts_with(&source),
+        "{} is inside of {}",
+        target.display(),
+        path.display()
+    );
+    ensure!(
+        fs::read_dir(target).with_context(context)?.next().is_none(),
+        "{}: is not empty",
+        target.display()
+    );
+    let (files, unvisited) = files::find(path);
+    report.problems.extend(unvisited.into_iter().map(|one| Problem::of(&one.path, one.reason)));
+    for file in files {
+        let out = target.join(file.strip_prefix(path)?);
+        if let Some(parent) = out.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
+        }
+        // Of one file that cannot be read the others are not to suffer.
+        if let Err(error) = report.file(&file, &out) {
+            report.problems.push(Problem::of(&file, format!("{error:#}")));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    files: Vec<Repaired>,
+    problems: Vec<Problem>,
+}
+
+impl Report {
+    fn file(&mut self, path: &Path, out: &Path) -> Result<()> {
+        match Kind::of_file(path)? {
+            Kind::Wal => self.wal(path, out),
+            Kind::Bin => self.bin(path, out),
+            Kind::Json => self.json(path, out),
+        }
+    }
+
+    /// Every record whose checksum holds, byte for byte.
+    fn wal(&mut self, path: &Path, target: &Path) -> Result<()> {
+        let mut reader = Reader::new(files::open(path)?);
+        let mut gaps: Vec<(&str, Gap)> = Vec::new();
+        let written = files::create(target, |out| {
+            let mut header = Vec::new();
+            wal_format::encode_file_header(&mut header);
+            out.write_all(&header)?;
+            while let Some(found) =
+                reader.next().with_context(|| format!("read {}", path.display()))?
+            {
+                match found {
+                    Found::Record(located) => out.write_all(located.bytes)?,
+                    Found::Damaged(gap) => gaps.push(("damaged", gap)),
+                }
+            }
+            match reader.end() {
+                Some(End::NotALog(gap)) => bail!("no log: {}: nothing to save", gap.cause),
+                Some(End::Torn(gap)) => gaps.push(("torn end", gap)),
+                Some(End::GaveUp(gap)) => gaps.push(("damaged, and the search given up", gap)),
+                Some(End::Clean) | None => {}
+            }
+            Ok(())
+        });
+        written?;
+        let lost_bytes = gaps.iter().map(|(_, gap)| gap.bytes).sum();
+        self.problems.extend(gaps.into_iter().map(|(what, gap)| {
+            Problem::at(path, gap.offset, format!("{what}: {} bytes: {}", gap.bytes, gap.cause))
+        }));
+        self.files.push(Repaired {
+            path: show(path),
+            out: Some(show(target)),
+            saved: reader.tally().records,
+            lost_values: None,
+            lost_bytes: Some(lost_bytes),
+        });
+        Ok(())
+    }
+
+    /// Every value that is vouched for. The trailer says the same as before: what it covers of the
+    /// log was in this snapshot and is no longer in the log.
+    fn bin(&mut self, path: &Path, target: &Path) -> Result<()> {
+        let saved = snapshot_format::salvage(&files::read(path)?);
+        let faults = saved.faults.iter();
+        self.problems
+            .extend(faults.map(|fault| Problem::at(path, fault.offset, fault.cause.to_string())));
+        let nothing = saved.values_saved == 0 && !saved.faults.is_empty();
+        if !nothing {
+            files::create(target, |out| {
+                convert::write(&saved.tree, saved.trailer, Kind::Bin, out)
+            })?;
+        }
+        self.files.push(Repaired {
+            path: show(path),
+            out: (!nothing).then(|| show(target)),
+            saved: saved.values_saved,
+            lost_values: Some(saved.values_lost),
+            lost_bytes: None,
+        });
+        Ok(())
+    }
+
+    /// Every value before the fault.
+    fn json(&mut self, path: &Path, target: &Path) -> Result<()> {
+        let saved = snapshot_format::salvage_json(files::open(path)?);
+        let values = count_values(&saved.tree);
+        let nothing = values == 0 && saved.fault.is_some();
+        if let Some(fault) = saved.fault {
+            self.problems.push(Problem::at(path, fault.offset, fault.cause.to_string()));
+        }
+        if !nothing {
+            files::create(target, |out| convert::write(&saved.tree, None, Kind::Json, out))?;
+        }
+        self.files.push(Repaired {
+            path: show(path),
+            out: (!nothing).then(|| show(target)),
+            saved: values,
+            lost_values: None,
+            lost_bytes: None,
+        });
+        Ok(())
+    }
+
+    fn print(&self, out: &mut impl Write) -> Result<()> {
+        for problem in &self.problems {
+            writeln!(out, "{problem}")?;
+        }
+        for Repaired { path, out: target, saved, lost_values, lost_bytes } in &self.files {
+            let target = target.as_deref().unwrap_or("nothing written");
+            write!(out, "{path} -> {target}: {saved} saved")?;
+            if let Some(values) = lost_values {
+                write!(out, ", {values} values lost")?;
+            }
+            if let Some(bytes) = lost_bytes {
+                write!(out, ", {bytes} bytes lost")?;
+            }
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+}
+
+fn count_values(tree: &snapshot_format::Tree) -> u64 {
+    let (mut values, mut open) = (0, vec![&tree.root]);
+    while let Some(level) = open.pop() {
+        open.extend(level.children.values());
+        values += level.metrics.values().map(|series| series.values.len() as u64).sum::<u64>();
+    }
+    values
+}

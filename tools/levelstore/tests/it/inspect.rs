@@ -1,0 +1,184 @@
+//! What `inspect --json` prints is what the Go store's own code found in its files.
+
+use crate::{LOG_MAGIC, golden, json, record, run, show, text};
+use serde_json::{Value, json};
+use std::fs;
+
+fn manifest(of: &str) -> Value {
+    let path = match of {
+        "wal" => golden("three.wal").with_file_name("manifest.json"),
+        _ => golden("snapshot/manifest.json"),
+    };
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn bits(hex: &Value) -> u32 {
+    u32::from_str_radix(hex.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+}
+
+#[test]
+fn logs_hold_what_the_go_store_found() {
+    for (name, expected) in manifest("wal")["files"].as_object().unwrap() {
+        let path = golden(name);
+        let (document, code) = json(&["inspect", "--json", show(&path)]);
+        assert_eq!(document["kind"], "wal");
+        assert_eq!(document["bytes"], expected["bytes"]);
+        let found = document["records"].as_array().unwrap();
+        for (found, expected) in found.iter().zip(expected["records"].as_array().unwrap()) {
+            for key in ["offset", "length", "timestamp", "metric", "selector"] {
+                assert_eq!(found[key], expected[key], "{name}");
+            }
+            assert_eq!(found["bits"], bits(&expected["f32_bits"]));
+            #[expect(clippy::cast_possible_truncation, reason = "the number is that of an f32")]
+            let value = found["value"].as_f64().unwrap() as f32;
+            assert_eq!(value.to_bits(), bits(&expected["f32_bits"]));
+        }
+        let whole = expected["stop_error"] == "" && expected["header_error"] == "";
+        assert_eq!(code, i32::from(!whole), "{name}");
+        assert_eq!(document["end"]["state"] == "clean", whole, "{name}");
+        if whole {
+            assert_eq!(found.len(), expected["records"].as_array().unwrap().len());
+            assert_eq!(document["skipped"], json!([]));
+            assert_eq!(document["end"]["offset"], expected["bytes"]);
+        }
+    }
+}
+
+#[test]
+fn damage_is_told_with_its_place() {
+    let (document, _) = json(&["inspect", "--json", show(&golden("crc_flip_middle.wal"))]);
+    assert_eq!(document["end"]["state"], "damaged");
+    assert_eq!(document["end"]["offset"], 60);
+    assert_eq!(document["skipped"][0]["offset"], 60);
+    assert_eq!(document["skipped"][0]["bytes"], 28);
+    assert!(document["skipped"][0]["reason"].as_str().unwrap().contains("checksum"));
+    assert_eq!(document["records"].as_array().unwrap().len(), 5);
+
+    let (document, code) = json(&["inspect", "--json", show(&golden("full/a03.wal"))]);
+    assert_eq!((document["end"]["state"].as_str(), code), (Some("torn"), 1));
+    assert_eq!(document["end"]["bytes"], 28);
+    assert_eq!(document["skipped"], json!([]));
+}
+
+#[test]
+fn what_is_no_log_has_an_error_instead_of_records() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.wal");
+    fs::write(&path, "something else").unwrap();
+    let (document, code) = json(&["inspect", "--json", show(&path)]);
+    assert_eq!((document["kind"].as_str(), code), (Some("wal"), 1));
+    assert!(document["error"].is_string());
+    assert!(document.get("records").is_none());
+}
+
+#[test]
+fn names_that_are_no_utf8_and_values_that_are_no_numbers() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.wal");
+    let values = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    let records = values.map(|value| record(0, b"m\xFF", &[b"ok", b"\xFE"], value, 60)).concat();
+    fs::write(&path, [&LOG_MAGIC, &records[..]].concat()).unwrap();
+    let (document, code) = json(&["inspect", "--json", show(&path)]);
+    assert_eq!(code, 0);
+    let values: Vec<_> = (0..3).map(|k| document["records"][k]["value"].clone()).collect();
+    assert_eq!(values, [json!(null), json!("inf"), json!("-inf")]);
+    let first = &document["records"][0];
+    assert_eq!((&first["metric"], &first["metric_hex"]), (&json!("m\u{FFFD}"), &json!("6dff")));
+    assert_eq!(first["selector"], json!(["ok", "\u{FFFD}"]));
+    assert_eq!(first["selector_hex"], json!([null, "fe"]));
+    assert_eq!(first["frequency"], 60);
+}
+
+/// The values of a level by the bits that the manifest gives, and the rest as it is.
+fn assert_level(found: &Value, expected: &Value, at: &str) {
+    let metrics = expected["metrics"].as_object().unwrap();
+    assert_eq!(found["metrics"].as_object().unwrap().len(), metrics.len(), "{at}");
+    for (name, expected) in metrics {
+        let found = &found["metrics"][name];
+        assert_eq!(found["frequency"], expected["frequency"], "{at}/{name}");
+        assert_eq!(found["start"], expected["start"], "{at}/{name}");
+        let data = found["data"].as_array().unwrap();
+        assert_eq!(data.len(), expected["data"].as_array().unwrap().len());
+        for (value, hex) in data.iter().zip(expected["f32_bits"].as_array().into_iter().flatten()) {
+            let expected = f32::from_bits(bits(hex));
+            match value {
+                Value::Null => assert!(expected.is_nan()),
+                Value::String(infinity) => assert_eq!(*infinity, expected.to_string()),
+                number => {
+                    #[expect(clippy::cast_possible_truncation, reason = "an f32's number")]
+                    let value = number.as_f64().unwrap() as f32;
+                    assert_eq!(value.to_bits(), expected.to_bits(), "{at}/{name}");
+                }
+            }
+        }
+    }
+    let children = expected["children"].as_object().unwrap();
+    assert_eq!(found["children"].as_object().unwrap().len(), children.len(), "{at}");
+    for (name, expected) in children {
+        assert_level(&found["children"][name], expected, &format!("{at}/{name}"));
+    }
+}
+
+#[test]
+fn snapshots_hold_what_the_go_store_found() {
+    for (name, expected) in manifest("snapshot")["files"].as_object().unwrap() {
+        for (ending, key) in [("bin", "bin_decoded"), ("json", "json_decoded")] {
+            let expected = &expected[key];
+            if expected.is_null() {
+                continue; // The Go store could not write it.
+            }
+            let path = golden(&format!("snapshot/{name}.{ending}"));
+            let (document, code) = json(&["inspect", "--json", show(&path)]);
+            assert_eq!((document["kind"].as_str(), code), (Some("snapshot"), 0), "{name}");
+            assert_eq!(document["checked"], false);
+            assert_eq!(document["from"], expected["from"]);
+            assert_eq!(document["to"], expected["to"]);
+            assert_level(&document["root"], expected, name);
+        }
+    }
+}
+
+#[test]
+fn several_files_are_a_document_a_line_and_one_that_is_missing_hides_none() {
+    let path = golden("three.wal");
+    let output = run(&["inspect", "--json", show(&path), "no-such.bin", show(&path)]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<Value> =
+        text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[1]["error"].as_str().unwrap().contains("no-such.bin"));
+    assert_eq!(lines[0], lines[2]);
+}
+
+#[test]
+fn a_damaged_snapshot_is_told_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1.bin");
+    let bytes = fs::read(golden("snapshot/metrics_only.bin")).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 10]).unwrap();
+    let (document, code) = json(&["inspect", "--json", show(&path)]);
+    assert_eq!(code, 1);
+    assert!(document["offset"].is_u64() && document["error"].is_string(), "{document}");
+    assert!(run(&["inspect", show(&path)]).status.code() == Some(1));
+}
+
+#[test]
+fn tables_name_series_and_times() {
+    let text = text(&run(&["inspect", show(&golden("unicode.wal"))]));
+    assert!(text.contains("temp_°C [Gerät-0]"), "{text}");
+    assert!(text.contains("2023-11-14T22:13:20Z"), "{text}");
+    assert!(text.contains("end: clean"), "{text}");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for arguments in
+        [&[][..], &["inspect"], &["bogus"], &["repair", "x"], &["inspect", "--bogus", "x"]]
+    {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(run(&["--version"]).status.code(), Some(0));
+    for command in ["inspect", "verify", "repair", "convert"] {
+        assert_eq!(run(&[command, "--help"]).status.code(), Some(0));
+    }
+}
