@@ -1,2 +1,60 @@
-//! The binary.
-fn main() {}
+//! `cargo xtask`: what CI runs, and the checks on the repository itself.
+//!
+//! Dispatch only: every verb is a module, and none links a crate of the engine. What a verb finds
+//! wrong goes to stdout, line by line; the exit code is 0 when nothing was.
+
+mod ci;
+mod fuzz;
+mod layers;
+mod metadata;
+mod run;
+mod tidy;
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::metadata::Workspace;
+use crate::run::{line, step};
+
+const USAGE: &str = "\
+usage: cargo xtask VERB
+
+  test, ci              everything that CI checks: format, lints, tests, docs, benches, layers, tidy, fuzz
+  layers                the arrows between the crates are those of ARCHITECTURE.md
+  tidy [--bless]        the repository's own rules; --bless notes in FORMAT.md that it follows layout.rs
+  fuzz [TARGET|all] [--seconds N] [--runs N] [--jobs N] [--input FILE] [--merge]
+                        fuzz on the stable toolchain; see CONTRIBUTING.md
+  bench [PACKAGE]       the benchmarks of one crate, or of all";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when stderr is gone as well; the exit code still says it.
+            let _ = writeln!(io::stderr(), "xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        ["ci" | "test"] => ci::run(&Workspace::load()?),
+        ["layers"] => layers::run(&Workspace::load()?),
+        ["tidy"] => tidy::run(&Workspace::load()?, tidy::Fingerprints::Check),
+        ["tidy", "--bless"] => tidy::run(&Workspace::load()?, tidy::Fingerprints::Bless),
+        ["fuzz", options @ ..] => {
+            let options = fuzz::Options::parse(options)?;
+            fuzz::run(&Workspace::load()?, &options)
+        }
+        ["bench"] => step(run::cargo(&["bench", "--workspace", "--bench", "*"])),
+        ["bench", package] => step(run::cargo(&["bench", "--package", package, "--bench", "*"])),
+        [] | ["help" | "-h" | "--help"] => line(USAGE),
+        other => bail!("no such verb: {}\n{USAGE}", other.join(" ")),
+    }
+}
