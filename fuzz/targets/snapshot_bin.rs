@@ -71,11 +71,11 @@ fn the_sorted_walk_is_the_tree_in_order(snapshot: &Snapshot<'_>, tree: &Tree) {
     let mut levels: Vec<(Vec<Vec<u8>>, &Level)> = vec![(Vec::new(), &tree.root)];
     while let Some((path, level)) = levels.pop() {
         for (name, series) in &level.metrics {
-            expected.push((path.clone(), name.clone(), series.clone()));
+            expected.push((path.clone(), name.to_vec(), series.clone()));
         }
         // The last pushed is the next popped.
         for (name, child) in level.children.iter().rev() {
-            levels.push((path.iter().chain([name]).cloned().collect(), child));
+            levels.push((path.iter().cloned().chain([name.to_vec()]).collect(), child));
         }
     }
     assert_eq!(walked, expected);

@@ -31,10 +31,10 @@ fn host() -> Tree {
             None => &mut tree.root,
             Some(index) => {
                 let thread = format!("hwthread{}", index % 72).into_bytes();
-                tree.root.children.entry(thread).or_default()
+                tree.root.children.get_or_default(&thread)
             }
         };
-        level.metrics.insert(name, series);
+        level.metrics.insert(&name, series);
     }
     tree
 }

@@ -201,7 +201,7 @@ impl<'a> Snapshot<'a> {
     /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
     /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
     /// let tree = Snapshot::parse(&bytes)?.to_tree();
-    /// assert_eq!(tree.root.metrics[&b"cpu_load"[..]].values, [0.5, 1.0]);
+    /// assert_eq!(tree.root.metrics[b"cpu_load"].values, [0.5, 1.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -44,7 +44,7 @@ pub struct Salvaged {
 /// let cut = &bytes[..bytes.len() - 50]; // Inside the last value.
 ///
 /// let saved = snapshot_format::salvage(cut);
-/// assert_eq!(saved.tree.root.metrics[&b"cpu_load"[..]].values, [0.5]);
+/// assert_eq!(saved.tree.root.metrics[b"cpu_load"].values, [0.5]);
 /// assert_eq!((saved.values_saved, saved.values_lost), (1, 1));
 /// # Ok::<(), snapshot_format::EncodeError>(())
 /// ```

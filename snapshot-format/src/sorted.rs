@@ -1,9 +1,11 @@
 //! A walk in sorted order over a file whose keys stand in any order.
 //!
 //! The index holds one entry for each level and each series, borrowing their names; paths are kept
-//! as links to the parent. The values are not touched. Of a name that stands twice in a level the
-//! last counts, as in the maps of the Go store: an earlier child of that name is left out with all
-//! that is below it.
+//! as links to the parent. The values are not touched. While it is built, the smallest level (10
+//! bytes on disk) takes at most 88 bytes, the smallest series (22) at most 168.
+//!
+//! Of a name that stands twice in a level the last counts, as in the maps of the Go store: an
+//! earlier child of that name is left out with all that is below it.
 
 use crate::access::{Event, Series, Snapshot};
 

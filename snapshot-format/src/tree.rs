@@ -1,19 +1,30 @@
 //! An owned tree, for those who want maps instead of borrowed bytes.
+//!
+//! A tree that is read from a file costs memory in proportion to the file, whatever the file is
+//! made of, and time in proportion to a sort. What that comes to is told at [`Tree`].
 
 use crate::access::{Event, Series, Snapshot};
+use crate::by_name::{ByName, Entry};
 use crate::verify::TrailerFields;
 use crate::write::{Counts, EncodeError, Encoder};
-use std::collections::BTreeMap;
 use std::io::Write;
 
 /// What a snapshot holds, owned.
+///
+/// # Memory
+///
+/// The smallest child takes 10 bytes of a binary file and 64 of a tree, the smallest series 22 and
+/// 56, and a name what it is long: a tree holds at most **6.4 bytes for each byte** of its file,
+/// and takes at most **14.4** while it is read, when a list that grows has a quarter to spare and is
+/// there twice while it moves. In JSON the smallest of both are the six bytes `"":{},`: at most
+/// **10.7** and **24**. This is what the allocator is asked for; it rounds up as it likes.
 ///
 /// ```
 /// use snapshot_format::{OwnedSeries, Snapshot, TrailerFields, Tree};
 ///
 /// let mut tree = Tree { from: 0, to: 120, ..Tree::default() };
 /// let load = OwnedSeries { frequency: 60, start: 0, values: vec![0.5, 1.0] };
-/// tree.root.metrics.insert(b"cpu_load".to_vec(), load);
+/// tree.root.metrics.insert(b"cpu_load", load);
 ///
 /// let (bytes, _) = tree.encode(Vec::new(), TrailerFields::default())?;
 /// assert_eq!(Snapshot::parse(&bytes)?.to_tree(), tree);
@@ -30,12 +41,15 @@ pub struct Tree {
 }
 
 /// A host or a device: its series, and what lies below it.
+///
+/// Dropping, cloning and comparing recurse into the levels below. From files and logs come at most
+/// [`MAX_DEPTH`](crate::MAX_DEPTH) of them inside each other, which needs a few tens of KiB of stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Level {
     /// The series by the names of their metrics.
-    pub metrics: BTreeMap<Vec<u8>, OwnedSeries>,
+    pub metrics: ByName<OwnedSeries>,
     /// The levels below by their names.
-    pub children: BTreeMap<Vec<u8>, Level>,
+    pub children: ByName<Level>,
 }
 
 /// A series that owns its values. Two are equal if their bits are: NaN equals itself, 0 and −0
@@ -162,13 +176,31 @@ impl Level {
     }
 }
 
+// The sizes that are promised at [`Tree`], on machines of 64 bits.
+const _: () = assert!(size_of::<Entry<Level>>() <= 64);
+const _: () = assert!(size_of::<Entry<OwnedSeries>>() <= 56);
+
 /// A tree that grows in the order of a file. Can be cut short anywhere: what was open is closed.
+///
+/// What belongs to open levels lies on two stacks. A level that closes takes its part off them,
+/// sorts it once and gets lists of the right length: names in any order cost no more than a sort,
+/// and whatever there is to spare is in the stacks alone.
 #[derive(Debug, Default)]
 pub(crate) struct Growing {
+    series: Vec<Entry<OwnedSeries>>,
+    children: Vec<Entry<Level>>,
     /// The level that grows.
-    pub(crate) level: Level,
-    /// Those around it, each with the name that its child will get.
-    around: Vec<(Level, Vec<u8>)>,
+    level: Open,
+    /// Those around it, outermost first.
+    around: Vec<Open>,
+}
+
+/// A level that is open: what lies on the stacks from here on is its own.
+#[derive(Debug, Default)]
+struct Open {
+    name: Box<[u8]>,
+    first_series: usize,
+    first_child: usize,
 }
 
 impl Growing {
@@ -177,17 +209,30 @@ impl Growing {
     }
 
     pub(crate) fn enter(&mut self, name: &[u8]) {
-        self.around.push((core::mem::take(&mut self.level), name.to_vec()));
+        let (first_series, first_child) = (self.series.len(), self.children.len());
+        let level = Open { name: name.into(), first_series, first_child };
+        self.around.push(core::mem::replace(&mut self.level, level));
     }
 
     pub(crate) fn series(&mut self, name: &[u8], series: OwnedSeries) {
-        self.level.metrics.insert(name.to_vec(), series);
+        push(&mut self.series, (name.into(), series));
+    }
+
+    /// Forgets the series of the level that grows.
+    pub(crate) fn forget_series(&mut self) {
+        self.series.truncate(self.level.first_series);
+    }
+
+    /// Forgets the children of the level that grows.
+    pub(crate) fn forget_children(&mut self) {
+        self.children.truncate(self.level.first_child);
     }
 
     pub(crate) fn leave(&mut self) {
-        if let Some((mut parent, name)) = self.around.pop() {
-            parent.children.insert(name, core::mem::take(&mut self.level));
-            self.level = parent;
+        if let Some(parent) = self.around.pop() {
+            let level = self.close();
+            let child = core::mem::replace(&mut self.level, parent);
+            push(&mut self.children, (child.name, level));
         }
     }
 
@@ -195,6 +240,23 @@ impl Growing {
         while !self.around.is_empty() {
             self.leave();
         }
-        self.level
+        self.close()
     }
+
+    fn close(&mut self) -> Level {
+        Level {
+            metrics: ByName::pop_from(&mut self.series, self.level.first_series),
+            children: ByName::pop_from(&mut self.children, self.level.first_child),
+        }
+    }
+}
+
+/// Grows by a quarter, not to the double: the old place and the new one are both there while
+/// entries move, and one hostile list can be all of the file.
+fn push<T>(stack: &mut Vec<Entry<T>>, entry: Entry<T>) {
+    const FIRST: usize = 16;
+    if stack.len() == stack.capacity() {
+        stack.reserve_exact(FIRST.max(stack.len() / 4));
+    }
+    stack.push(entry);
 }

@@ -264,18 +264,23 @@ fn seal_at(bytes: &[u8], end: usize) -> Option<Seal<'_>> {
 }
 
 /// A valid trailer that ends with the file, wherever it begins.
+fn find_trailer(bytes: &[u8]) -> Option<TrailerAt<'_>> {
+    candidates(bytes).find_map(|offset| TrailerAt::read(bytes, offset).ok())
+}
+
+/// Where a trailer could begin that ends with the file, the last one first.
 ///
 /// A magic that stands in the values by chance does not also lead to the end of the file, so the
 /// first few that do are enough to look at: what is made up must not cost a checksum each.
-fn find_trailer(bytes: &[u8]) -> Option<TrailerAt<'_>> {
-    const CANDIDATES: usize = 8;
+fn candidates(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    const MAX: usize = 8;
     let magic = TRAILER_MAGIC.to_le_bytes();
     bytes
         .windows(size_of::<TrailerHead>())
         .enumerate()
         .skip(size_of::<Header>())
         .rev()
-        .filter(|(_, head)| head.starts_with(&magic))
+        .filter(move |(_, head)| head.first_chunk() == Some(&magic))
         .filter(|(offset, head)| {
             TrailerHead::read_from_bytes(head).is_ok_and(|head| {
                 let behind = bytes.len() - offset;
@@ -283,8 +288,8 @@ fn find_trailer(bytes: &[u8]) -> Option<TrailerAt<'_>> {
                     == behind as u64
             })
         })
-        .take(CANDIDATES)
-        .find_map(|(offset, _)| TrailerAt::read(bytes, offset).ok())
+        .map(|(offset, _)| offset)
+        .take(MAX)
 }
 
 impl<'a> TrailerAt<'a> {
@@ -349,4 +354,24 @@ impl<'a> TrailerAt<'a> {
 /// knows.
 fn holds(bytes: &[u8], crc: u32) -> bool {
     if cfg!(fuzzing) { crc != 0x0BAD_F00D } else { crc32fast::hash(bytes) == crc }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_trailers_that_are_none_the_last_few_are_looked_at() {
+        // Each magic is followed by a length that leads to the end of the file.
+        let count = 100;
+        let mut bytes = vec![0; size_of::<Header>()];
+        for behind in (1..=count).rev() {
+            bytes.extend(TRAILER_MAGIC.to_le_bytes());
+            bytes.extend((behind * 8_u32).saturating_sub(12).to_le_bytes());
+        }
+        let looked_at: Vec<usize> = candidates(&bytes).collect();
+        // The very last has no room for a checksum.
+        let expected: Vec<usize> = (2..=9).map(|behind| bytes.len() - behind * 8).collect();
+        assert_eq!(looked_at, expected);
+    }
 }

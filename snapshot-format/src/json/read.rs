@@ -27,7 +27,7 @@ pub struct SalvagedJson {
 /// let json = br#"{"metrics":{"cpu_load":{"frequency":60,"start":0,"data":[0.5,null]}},
 ///     "children":null,"from":0,"to":120}"#;
 /// let tree = snapshot_format::read_json(&json[..])?;
-/// assert_eq!(tree.root.metrics[&b"cpu_load"[..]].values[0], 0.5);
+/// assert_eq!(tree.root.metrics[b"cpu_load"].values[0], 0.5);
 /// # Ok::<(), snapshot_format::JsonError>(())
 /// ```
 ///
@@ -45,7 +45,7 @@ pub fn read_json<R: Read>(reader: R) -> Result<Tree> {
 /// ```
 /// let half = br#"{"metrics":{"cpu_load":{"frequency":60,"start":0,"data":[0.5,0.7"#;
 /// let saved = snapshot_format::salvage_json(&half[..]);
-/// assert_eq!(saved.tree.root.metrics[&b"cpu_load"[..]].values, [0.5]);
+/// assert_eq!(saved.tree.root.metrics[b"cpu_load"].values, [0.5]);
 /// assert_eq!(saved.fault.map(|fault| fault.offset), Some(64));
 /// ```
 pub fn salvage_json<R: Read>(reader: R) -> SalvagedJson {
@@ -126,7 +126,7 @@ impl<R: Read> Reading<R> {
         let is_root = self.growing.depth() == 1;
         match self.name.as_slice() {
             b"metrics" if self.lexer.kind()? == Kind::Null => {
-                self.growing.level.metrics.clear();
+                self.growing.forget_series();
                 self.lexer.null()
             }
             b"metrics" => {
@@ -135,7 +135,7 @@ impl<R: Read> Reading<R> {
                 Ok(())
             }
             b"children" if self.lexer.kind()? == Kind::Null => {
-                self.growing.level.children.clear();
+                self.growing.forget_children();
                 self.lexer.null()
             }
             b"children" => {

@@ -1,9 +1,9 @@
 //! A tree to JSON: keys sorted, every number the shortest that reads back to the same bits.
 
+use crate::by_name::ByNameIter;
 use crate::layout::{MAX_DEPTH, MAX_NAME_LEN};
 use crate::tree::{Level, OwnedSeries, Tree};
 use crate::write::EncodeError;
-use std::collections::btree_map;
 use std::io::Write;
 
 /// Bytes that gather before the writer gets them.
@@ -22,7 +22,7 @@ const BUFFER_LEN: usize = 64 << 10;
 ///
 /// let mut tree = Tree { from: 0, to: 60, ..Tree::default() };
 /// let load = OwnedSeries { frequency: 60, start: 0, values: vec![0.1, f32::NAN] };
-/// tree.root.metrics.insert(b"cpu_load".to_vec(), load);
+/// tree.root.metrics.insert(b"cpu_load", load);
 /// let mut json = Vec::new();
 /// write_json(&tree, &mut json)?;
 /// assert_eq!(json, br#"{"metrics":{"cpu_load":{"frequency":60,"start":0,"data":[0.1,null]}},"children":{},"from":0,"to":60}"#);
@@ -58,7 +58,7 @@ pub fn write_json<W: Write>(tree: &Tree, writer: W) -> Result<u64, EncodeError> 
 }
 
 struct Open<'a> {
-    children: btree_map::Iter<'a, Vec<u8>, Level>,
+    children: ByNameIter<'a, Level>,
     is_first: bool,
 }
 

@@ -95,10 +95,10 @@ fn expected_level(json: &Value) -> Level {
             start: series["start"].as_i64().unwrap(),
             values: expected_values(series),
         };
-        level.metrics.insert(name.clone().into_bytes(), series);
+        level.metrics.insert(name.as_bytes(), series);
     }
     for (name, child) in json["children"].as_object().unwrap() {
-        level.children.insert(name.clone().into_bytes(), expected_level(child));
+        level.children.insert(name.as_bytes(), expected_level(child));
     }
     level
 }
@@ -156,7 +156,7 @@ fn every_golden_json_holds_what_its_manifest_says() {
 fn the_negative_zero_of_the_golden_json_is_kept() {
     let bytes = &include_bytes!("../data/snapshot/specials.json")[..];
     let tree = read_json(bytes).unwrap();
-    assert_eq!(tree.root.metrics[&b"m"[..]].values[0].to_bits(), 0x8000_0000);
+    assert_eq!(tree.root.metrics[b"m"].values[0].to_bits(), 0x8000_0000);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::plain::BY_HAND;
 use snapshot_format::{
-    Cause, Counts, EncodeError, Encoder, Event, JsonCause, Level, MAX_DEPTH, MAX_NAME_LEN,
-    OwnedSeries, Snapshot, TrailerFields, Tree, read_json, salvage, write_json,
+    Cause, Counts, EncodeError, Encoder, Event, JsonCause, MAX_DEPTH, MAX_NAME_LEN, OwnedSeries,
+    Snapshot, TrailerFields, Tree, read_json, salvage, write_json,
 };
 
 fn header() -> Vec<u8> {
@@ -58,7 +58,7 @@ fn a_path_of_255_levels_below_the_root_is_read_and_one_of_256_is_not() {
     assert_eq!(error.cause, Cause::TooDeep);
     assert_eq!(error.offset, 20 + 256 * 11);
     let mut deeper = Tree::default();
-    deeper.root.children.insert(b"c".to_vec(), tree.root);
+    deeper.root.children.insert(b"c", tree.root);
     let encoded = deeper.encode(Vec::new(), TrailerFields::default());
     assert!(matches!(encoded, Err(EncodeError::TooDeep)));
     assert!(matches!(write_json(&deeper, Vec::new()), Err(EncodeError::TooDeep)));
@@ -84,9 +84,8 @@ fn names_are_read_up_to_the_longest_whatever_their_bytes() {
     let name: Vec<u8> = (0..MAX_NAME_LEN).map(|i| b"\xff\x00\xc3a"[i % 4]).collect();
     let mut tree = Tree { from: 0, to: 60, ..Tree::default() };
     let series = OwnedSeries { frequency: 60, start: 0, values: vec![1.0] };
-    tree.root.metrics.insert(name.clone(), series.clone());
-    let child = Level { metrics: [(vec![], series)].into(), ..Level::default() };
-    tree.root.children.insert(name.clone(), child);
+    tree.root.metrics.insert(&name, series.clone());
+    tree.root.children.get_or_default(&name).metrics.insert(b"", series);
     let (bytes, _) = tree.encode(Vec::new(), TrailerFields::default()).unwrap();
     let snapshot = Snapshot::parse(&bytes).unwrap();
     assert_eq!(snapshot.to_tree(), tree);
@@ -110,7 +109,7 @@ fn a_number_without_end_is_refused_and_a_long_one_read() {
         format!("{{\"metrics\":{{\"m\":{{\"data\":[{number}]}}}}}}").into_bytes()
     };
     let tree = read_json(&with(1_077)[..]).unwrap();
-    assert_eq!(tree.root.metrics[&b"m"[..]].values, [0.111_111_11]);
+    assert_eq!(tree.root.metrics[b"m"].values, [0.111_111_11]);
     assert_eq!(read_json(&with(100_000)[..]).unwrap_err().cause, JsonCause::TooLong);
 }
 

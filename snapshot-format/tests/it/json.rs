@@ -10,7 +10,7 @@ fn read(text: &str) -> Result<Tree, JsonError> {
 fn values(text: &str) -> Vec<u32> {
     let json = format!(r#"{{"metrics":{{"m":{{"frequency":1,"start":2,"data":[{text}]}}}}}}"#);
     let tree = read(&json).unwrap();
-    tree.root.metrics[&b"m"[..]].values.iter().map(|value| value.to_bits()).collect()
+    tree.root.metrics[b"m"].values.iter().map(|value| value.to_bits()).collect()
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn what_the_go_store_leaves_out_is_empty_or_zero() {
         assert_eq!(read(text).unwrap(), Tree::default(), "{text}");
     }
     let tree = read(r#"{"metrics":{"m":{"data":null},"n":{}}}"#).unwrap();
-    assert_eq!(tree.root.metrics[&b"m"[..]], tree.root.metrics[&b"n"[..]]);
+    assert_eq!(tree.root.metrics[b"m"], tree.root.metrics[b"n"]);
 }
 
 #[test]
@@ -49,10 +49,26 @@ fn unknown_fields_are_skipped_and_of_twins_the_last_counts() {
     )
     .unwrap();
     assert_eq!((tree.from, tree.to), (2, 3));
-    let series = &tree.root.metrics[&b"m"[..]];
+    let series = &tree.root.metrics[b"m"];
     assert_eq!((series.frequency, series.start, &series.values[..]), (4, 5, &[6.0][..]));
     assert_eq!(tree.root.metrics.len(), 2);
-    assert!(tree.root.children[&b"c"[..]].metrics.is_empty());
+    assert!(tree.root.children[b"c"].metrics.is_empty());
+}
+
+#[test]
+fn null_forgets_what_came_before_it_in_its_own_level_alone() {
+    let tree = read(
+        r#"{"metrics":{"outer":{}},"children":{"kept":{},"c":{
+            "metrics":{"x":{}},"children":{"g":{}},
+            "metrics":null,"children":null,
+            "metrics":{"y":{}},"children":{"h":{}}}}}"#,
+    )
+    .unwrap();
+    assert!(tree.root.metrics.keys().eq([b"outer"]));
+    assert!(tree.root.children.keys().eq([&b"c"[..], b"kept"]));
+    let level = &tree.root.children[b"c"];
+    assert!(level.metrics.keys().eq([b"y"]));
+    assert!(level.children.keys().eq([b"h"]));
 }
 
 #[test]
@@ -92,7 +108,7 @@ fn what_is_no_json_and_what_is_no_checkpoint_are_told_apart() {
 
 fn name_of(escaped: &str) -> Vec<u8> {
     let tree = read(&format!(r#"{{"metrics":{{"{escaped}":{{}}}}}}"#)).unwrap();
-    tree.root.metrics.into_keys().next().unwrap()
+    tree.root.metrics.keys().next().unwrap().to_vec()
 }
 
 #[test]
@@ -121,7 +137,7 @@ fn what_is_written_is_pinned() {
         "children":{"socket0":{"metrics":{"m":{}}}},"from":1,"to":2}"#,
     )
     .unwrap();
-    tree.root.children.insert(b"a\xff\"\\\x1f\xe9\x80".to_vec(), <_>::default());
+    tree.root.children.insert(b"a\xff\"\\\x1f\xe9\x80", <_>::default());
     let mut json = Vec::new();
     let len = write_json(&tree, &mut json).unwrap();
     assert_eq!(
@@ -164,7 +180,7 @@ fn how_the_bytes_arrive_makes_no_difference() {
 fn a_checkpoint_larger_than_the_buffer_is_read_at_any_alignment() {
     let mut tree = crate::plain::host(20, 700);
     for pad in 0..40 {
-        tree.root.metrics.insert(vec![b'p'; pad], <_>::default());
+        tree.root.metrics.insert(&vec![b'p'; pad], <_>::default());
         let mut json = Vec::new();
         write_json(&tree, &mut json).unwrap();
         assert!(json.len() > 3 * 65_536);
@@ -193,7 +209,21 @@ fn a_reader_that_fails_is_told_from_a_damaged_checkpoint() {
     let fault = saved.fault.unwrap();
     assert_eq!(fault.offset, start.len() as u64);
     assert!(matches!(fault.cause, JsonCause::Read { os: Some(5), .. }), "{fault}");
-    assert_eq!(saved.tree.root.metrics[&b"m"[..]].values, [1.0, 2.0]);
+    assert_eq!(saved.tree.root.metrics[b"m"].values, [1.0, 2.0]);
+}
+
+#[test]
+fn what_is_wrong_before_the_place_where_the_reader_fails_is_what_is_told() {
+    // A number and an escape look ahead: the reader has failed before they are judged.
+    for (start, offset, cause) in [
+        ("{\"from\":1x", 9, JsonCause::Syntax { expected: "comma or closing brace" }),
+        ("{\"from\":01,", 8, JsonCause::Syntax { expected: "number" }),
+        ("{\"from\":1.5,", 8, JsonCause::Type { expected: "integer of 64 bits" }),
+        ("{\"\\u12g4", 2, JsonCause::Syntax { expected: "four hexadecimal digits" }),
+    ] {
+        let fault = salvage_json(start.as_bytes().chain(Broken)).fault;
+        assert_eq!(fault, Some(JsonError { offset, cause }), "{start}");
+    }
 }
 
 #[test]
@@ -205,7 +235,7 @@ fn a_half_written_checkpoint_gives_what_was_whole_and_times_of_its_own() {
     assert_eq!(saved.fault.map(|fault| fault.cause), Some(JsonCause::Truncated));
     assert_eq!((saved.tree.from, saved.tree.to), (60, 301));
     assert_eq!(saved.tree.root.metrics.len(), 2);
-    assert_eq!(saved.tree.root.children[&b"c"[..]].metrics[&b"x"[..]].values, [7.0]);
+    assert_eq!(saved.tree.root.children[b"c"].metrics[b"x"].values, [7.0]);
     let unplaced = salvage_json(&br#"{"metrics":{"a":{"data":[1,2"#[..]);
     assert!(unplaced.tree.root.metrics.is_empty(), "nobody knows when these were");
 }

@@ -2,6 +2,7 @@
 //! decoder of a few lines that shares no code with it.
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 
+mod by_name;
 mod damage;
 mod encode;
 mod golden;

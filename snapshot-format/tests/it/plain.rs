@@ -59,10 +59,10 @@ impl Plain {
         for (name, frequency, start, bits) in &self.metrics {
             let values = bits.iter().map(|bits| f32::from_bits(*bits)).collect();
             let series = OwnedSeries { frequency: *frequency, start: *start, values };
-            level.metrics.insert(name.clone(), series);
+            level.metrics.insert(name, series);
         }
         for (name, child) in &self.children {
-            level.children.insert(name.clone(), child.to_level());
+            level.children.insert(name, child.to_level());
         }
         level
     }
@@ -97,8 +97,8 @@ pub(crate) fn by_hand_tree() -> Tree {
     let values = vec![1.5, f32::from_bits(0x7fc0_0001)];
     let mut tree = Tree { from: 1_700_000_000, to: 1_700_000_120, ..Tree::default() };
     let series = OwnedSeries { frequency: 60, start: 1_700_000_000, values };
-    tree.root.metrics.insert(b"m".to_vec(), series);
-    tree.root.children.insert("é".into(), Level::default());
+    tree.root.metrics.insert(b"m", series);
+    tree.root.children.insert("é".as_bytes(), Level::default());
     tree
 }
 
@@ -145,13 +145,13 @@ pub(crate) fn host(series: usize, values: u16) -> Tree {
         for index in 0..series {
             let values = (0..values).map(|i| f32::from(i) + 0.25).collect();
             let name = format!("metric{:03}", seed * 100 + index).into_bytes();
-            level.metrics.insert(name, OwnedSeries { frequency: 60, start: 600, values });
+            level.metrics.insert(&name, OwnedSeries { frequency: 60, start: 600, values });
         }
         level
     };
     let mut socket = level(1);
-    socket.children.insert(b"core3".to_vec(), level(2));
+    socket.children.insert(b"core3", level(2));
     let mut root = level(0);
-    root.children.insert(b"socket0".to_vec(), socket);
+    root.children.insert(b"socket0", socket);
     Tree { from: 600, to: 600 + 60 * i64::from(values), root }
 }

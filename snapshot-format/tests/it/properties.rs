@@ -15,11 +15,15 @@ fn series() -> impl Strategy<Value = OwnedSeries> {
 
 fn level() -> impl Strategy<Value = Level> {
     let name = || vec(prop_oneof![any::<u8>(), b'a'..=b'c'], 0..6);
-    let leaf =
-        btree_map(name(), series(), 0..5).prop_map(|metrics| Level { metrics, ..Level::default() });
+    let leaf = btree_map(name(), series(), 0..5)
+        .prop_map(|metrics| Level { metrics: metrics.into_iter().collect(), ..Level::default() });
     leaf.prop_recursive(5, 40, 4, move |inner| {
-        (btree_map(name(), series(), 0..4), btree_map(name(), inner, 0..4))
-            .prop_map(|(metrics, children)| Level { metrics, children })
+        (btree_map(name(), series(), 0..4), btree_map(name(), inner, 0..4)).prop_map(
+            |(metrics, children)| Level {
+                metrics: metrics.into_iter().collect(),
+                children: children.into_iter().collect(),
+            },
+        )
     })
 }
 
@@ -73,7 +77,7 @@ proptest! {
         prop_assume!(!value.is_nan());
         let series = OwnedSeries { frequency: 1, start: 0, values: vec![value] };
         let mut tree = Tree::default();
-        tree.root.metrics.insert(b"m".to_vec(), series);
+        tree.root.metrics.insert(b"m", series);
         let mut json = Vec::new();
         write_json(&tree, &mut json).unwrap();
         prop_assert_eq!(read_json(&json[..]).unwrap(), tree);

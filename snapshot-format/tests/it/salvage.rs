@@ -31,6 +31,7 @@ fn assert_part(part: &Level, whole: &Level, context: &str) -> (u64, u64) {
 #[test]
 fn every_truncation_keeps_what_stands_before_it() {
     let files = snapshots().into_iter().chain(checkpoints().into_iter().map(|(p, b, _)| (p, b)));
+    // Without the one of 65 kB: there is nothing in it but a name, and others are cut in theirs.
     for (path, bytes) in files.filter(|(_, bytes)| bytes.len() < 5_000) {
         let whole = Snapshot::parse(bytes).unwrap().to_tree();
         let mut before = 0;
@@ -92,7 +93,7 @@ fn adjoining_damaged_chunks_are_one_fault_and_all_lost() {
     let saved = salvage(&file);
     let offsets: Vec<_> = saved.faults.iter().map(|fault| fault.offset).collect();
     assert_eq!(offsets, [64]);
-    let values = &saved.tree.root.metrics[&b"metric000"[..]].values;
+    let values = &saved.tree.root.metrics[b"metric000"].values;
     assert!((2..=18).all(|i| values[i].is_nan()) && saved.values_lost == 17);
 }
 
@@ -110,8 +111,8 @@ fn values_are_not_taken_for_series_behind_a_damaged_count() {
     values.resize(20, 0.0);
     let mut tree = Tree { from: 0, to: 1200, ..Tree::default() };
     let series = OwnedSeries { frequency: 60, start: 0, values };
-    tree.root.metrics.insert(b"a".to_vec(), series.clone());
-    tree.root.metrics.insert(b"b".to_vec(), series);
+    tree.root.metrics.insert(b"a", series.clone());
+    tree.root.metrics.insert(b"b", series);
     let (bytes, _) = tree.encode(Vec::new(), BY_HAND_FIELDS).unwrap();
     let levels = bytes.len() - plain::decode(&bytes).3.len();
     let mut file = bytes[..levels].to_vec();
@@ -170,7 +171,7 @@ fn values_in_a_damaged_chunk_become_nan_and_the_rest_stays() {
     let first_value = 20 + 4 + 2 + 9 + 20;
     file[first_value + 40] ^= 0x04; // The 11th value, in the chunk from 64 to 96.
     let saved = salvage(&file);
-    let values = &saved.tree.root.metrics[&b"metric000"[..]].values;
+    let values = &saved.tree.root.metrics[b"metric000"].values;
     let lost: Vec<usize> = (0..40).filter(|i| values[*i].is_nan()).collect();
     // Values 2 to 10 have a byte in the chunk.
     assert_eq!(lost, (2..=10).collect::<Vec<_>>());
@@ -186,14 +187,14 @@ fn a_damaged_name_loses_its_series_or_what_is_below_it_and_nothing_else() {
     let mut damaged = file.clone();
     damaged[find(b"metric102")] ^= 1;
     let saved = salvage(&damaged);
-    assert!(!saved.tree.root.children[&b"socket0"[..]].metrics.contains_key(&b"metric102"[..]));
+    assert!(!saved.tree.root.children[b"socket0"].metrics.contains_key(b"metric102"));
     assert_eq!(saved.ended_at, None);
     assert!(saved.series_lost >= 1);
 
     let mut damaged = file.clone();
     damaged[find(b"core3")] ^= 1;
     let saved = salvage(&damaged);
-    assert!(saved.tree.root.children[&b"socket0"[..]].children.is_empty());
+    assert!(saved.tree.root.children[b"socket0"].children.is_empty());
     assert!(saved.series_lost >= 4);
     assert_eq!(saved.tree.root.metrics, tree.root.metrics);
 }

@@ -13,10 +13,10 @@ pub(crate) fn listed(tree: &Tree) -> Listed {
     let mut levels: Vec<(Vec<Vec<u8>>, &Level)> = vec![(vec![], &tree.root)];
     while let Some((path, level)) = levels.pop() {
         for (name, series) in &level.metrics {
-            all.insert((path.clone(), name.clone()), series.clone());
+            all.insert((path.clone(), name.to_vec()), series.clone());
         }
         for (name, child) in &level.children {
-            levels.push(([&path[..], core::slice::from_ref(name)].concat(), child));
+            levels.push(([&path[..], &[name.to_vec()]].concat(), child));
         }
     }
     all.into_iter().map(|((path, name), series)| (path, name, series)).collect()

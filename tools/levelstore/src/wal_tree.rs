@@ -47,12 +47,19 @@ pub(crate) fn read(source: impl Read, catalogue: &Catalogue) -> Result<Tree> {
         }
     }
     let mut tree = Tree::default();
-    for (names, samples) in all {
+    // In ascending order each insertion appends; in any other a hostile log makes each a long move.
+    let mut ascending: Vec<(NamesBuf, Samples)> = all.into_iter().collect();
+    ascending.sort_unstable_by(|(a, _), (b, _)| {
+        let (a, b) = (a.as_names(), b.as_names());
+        a.path().cmp(b.path()).then_with(|| a.metric().cmp(b.metric()))
+    });
+    for (names, samples) in ascending {
         let series = series(samples).with_context(|| format!("series {}", names.as_names()))?;
-        let level = names.as_names().path().fold(&mut tree.root, |level: &mut Level, name| {
-            level.children.entry(name.to_vec()).or_default()
-        });
-        level.metrics.insert(names.as_names().metric().to_vec(), series);
+        let level = names
+            .as_names()
+            .path()
+            .fold(&mut tree.root, |level: &mut Level, name| level.children.get_or_default(name));
+        level.metrics.insert(names.as_names().metric(), series);
     }
     set_span(&mut tree);
     Ok(tree)

@@ -6,8 +6,10 @@ use crate::time::utc;
 use crate::{Verdict, files};
 use anyhow::Result;
 use serde_json::json;
-use snapshot_format::{Integrity, JsonError, Level, OwnedSeries, ParseError, Snapshot, Tree};
-use std::collections::{BTreeSet, btree_map};
+use snapshot_format::{
+    ByNameIter, Integrity, JsonError, Level, OwnedSeries, ParseError, Snapshot, Tree,
+};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -91,7 +93,7 @@ pub(super) fn json(path: &Path, out: &mut impl Write) -> Result<Verdict> {
 
 /// A level whose children are being written.
 struct Open<'a> {
-    children: btree_map::Iter<'a, Vec<u8>, Level>,
+    children: ByNameIter<'a, Level>,
     keys: Keys,
 }
 
