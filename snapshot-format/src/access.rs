@@ -165,7 +165,19 @@ impl<'a> Snapshot<'a> {
         self.totals
     }
 
-    /// Everything in the order of the file, duplicates included. An example is at [`Snapshot`].
+    /// Everything in the order of the file, duplicates included.
+    ///
+    /// ```
+    /// # use snapshot_format::Event;
+    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
+    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 1, children: 0 })?;
+    /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
+    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
+    /// let snapshot = Snapshot::parse(&bytes)?;
+    /// let Some(Event::Series(series)) = snapshot.events().next() else { panic!("a series") };
+    /// assert_eq!(series.name, b"cpu_load");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn events(&self) -> Events<'a> {
         Events { walk: Walk::new(self.levels).ok() }

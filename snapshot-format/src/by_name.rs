@@ -191,7 +191,13 @@ impl<T> ByName<T> {
         self.entries = Vec::new();
     }
 
-    /// The names and what belongs to each. An example is at [`ByName`].
+    /// The names and what belongs to each, names ascending.
+    ///
+    /// ```
+    /// let names: snapshot_format::ByName<u8> = [(*b"b", 2), (*b"a", 1)].into_iter().collect();
+    /// let all: Vec<_> = names.iter().collect();
+    /// assert_eq!(all, [(&b"a"[..], &1), (&b"b"[..], &2)]);
+    /// ```
     #[must_use]
     pub fn iter(&self) -> ByNameIter<'_, T> {
         ByNameIter { entries: self.entries.iter() }

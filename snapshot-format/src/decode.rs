@@ -22,7 +22,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 /// assert!(matches!(error.cause, Cause::Truncated { .. }), "shorter than the smallest snapshot");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{cause} at offset {offset}")]
+#[error("offset {offset}: {cause}")]
 pub struct ParseError {
     /// Where what is wrong begins, in bytes from the start of the file.
     pub offset: u64,
@@ -36,13 +36,13 @@ pub struct ParseError {
 pub enum Cause {
     /// The file ends before what this field is or announces. A damaged count looks like this too
     /// where no trailer tells the two apart: then `missing` is seldom plausible.
-    #[error("file ends at least {missing} bytes too early for what stands")]
+    #[error("file ends at least {missing} bytes too early")]
     Truncated {
         /// Bytes that are missing at the least.
         missing: u64,
     },
     /// The bytes do not start with [`MAGIC`].
-    #[error("magic is {found:#010x}, not {MAGIC:#010x},")]
+    #[error("magic is {found:#010x}, not {MAGIC:#010x}")]
     Magic {
         /// What is there instead.
         found: u32,
@@ -51,7 +51,7 @@ pub enum Cause {
     #[error("more than {MAX_DEPTH} nested levels")]
     TooDeep,
     /// The file ends inside the trailer. All of the levels are there, unverified.
-    #[error("file ends at least {missing} bytes too early for the trailer")]
+    #[error("file ends at least {missing} bytes too early, inside its trailer")]
     TrailerTruncated {
         /// Bytes that are missing at the least.
         missing: u64,
@@ -64,7 +64,7 @@ pub enum Cause {
     #[error("trailer matches its checksum but does not parse")]
     Trailer,
     /// A valid trailer (magic [`TRAILER_MAGIC`]) stands elsewhere than behind the root level.
-    #[error("trailer {TRAILER_MAGIC:#010x} does not stand behind the root level but")]
+    #[error("trailer {TRAILER_MAGIC:#010x} is not where the root level ends")]
     TrailerMisplaced,
     /// The chunk that begins here is not the one that was written.
     #[error("chunk does not match its checksum")]

@@ -77,6 +77,8 @@
 //!
 //! Names are bytes: UTF-8 in practice, but nothing in the format promises it. No name is lost or
 //! changed, through JSON neither: there, a byte 0xNN that is no UTF-8 is the lone surrogate `\udcNN`.
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing)]
 
 mod access;
 mod by_name;

@@ -113,7 +113,17 @@ impl<'a> Sorted<'a> {
         self.series.is_empty()
     }
 
-    /// The series in sorted order. An example is at [`Snapshot::sorted`].
+    /// The series in sorted order.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
+    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 1, children: 0 })?;
+    /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
+    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
+    /// let snapshot = Snapshot::parse(&bytes)?;
+    /// assert_eq!(snapshot.sorted().iter().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn iter(&self) -> SortedIter<'_, 'a> {
         SortedIter { sorted: self, series: self.series.iter() }
@@ -172,14 +182,38 @@ impl<'s, 'a> Iterator for SortedIter<'s, 'a> {
 impl ExactSizeIterator for SortedIter<'_, '_> {}
 
 impl<'a> SortedSeries<'_, 'a> {
-    /// The series itself. An example is at [`Snapshot::sorted`].
+    /// The series itself.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
+    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 1, children: 0 })?;
+    /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
+    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
+    /// let snapshot = Snapshot::parse(&bytes)?;
+    /// for entry in &snapshot.sorted() {
+    ///     assert_eq!(entry.series().values.to_vec(), [0.5, 1.0]);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn series(&self) -> Series<'a> {
         self.indexed.series
     }
 
     /// The way to its level. Series of one level adjoin: where [`SortedSeries::level`] stays the
-    /// same, so does the path. An example is at [`Snapshot::sorted`].
+    /// same, so does the path.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
+    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 1, children: 0 })?;
+    /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
+    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
+    /// let snapshot = Snapshot::parse(&bytes)?;
+    /// for entry in &snapshot.sorted() {
+    ///     assert_eq!(entry.path().count(), 0, "it is the host's own");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> Path<'a> {
         let mut names = Vec::new();

@@ -106,7 +106,14 @@ impl Tree {
     }
 
     /// Writes the tree as a binary snapshot; returns the writer and how many bytes it got.
-    /// An example is at [`Tree`].
+    ///
+    /// ```
+    /// use snapshot_format::{TrailerFields, Tree};
+    ///
+    /// let (bytes, len) = Tree::default().encode(Vec::new(), TrailerFields::default())?;
+    /// assert_eq!(bytes.len() as u64, len);
+    /// # Ok::<(), snapshot_format::EncodeError>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -90,7 +90,17 @@ pub struct Structure<'a> {
 
 impl<'a> Snapshot<'a> {
     /// Proves that `bytes` are a snapshot, in one pass that skips the values; with a trailer, also
-    /// that they are the ones that were written. An example is at [`Snapshot`].
+    /// that they are the ones that were written.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
+    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 1, children: 0 })?;
+    /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
+    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
+    /// assert_eq!(Snapshot::parse(&bytes)?.totals().values, 2);
+    /// assert!(Snapshot::parse(&bytes[..50]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -95,7 +95,15 @@ struct OpenLevel {
 
 impl<W: Write> Encoder<W> {
     /// Begins a snapshot of the time `from` up to `to`, exclusively, with its root level.
-    /// An example is at [`Encoder`].
+    ///
+    /// ```
+    /// use snapshot_format::{Counts, Encoder, TrailerFields};
+    ///
+    /// let encoder = Encoder::new(Vec::new(), 0, 120, Counts::default())?;
+    /// let (empty, _) = encoder.finish(TrailerFields::default())?;
+    /// assert_eq!(empty[..4], [0x01, 0x00, 0x5B, 0xCC]);
+    /// # Ok::<(), snapshot_format::EncodeError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -113,7 +121,16 @@ impl<W: Write> Encoder<W> {
         Ok(encoder)
     }
 
-    /// Writes a whole series into the present level. An example is at [`Encoder`].
+    /// Writes a whole series into the present level.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, EncodeError, Encoder, TrailerFields};
+    /// let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 2, children: 0 })?;
+    /// encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
+    /// let error = encoder.series(b"a", 60, 0, &[]).unwrap_err();
+    /// assert!(matches!(error, EncodeError::NotAscending { .. }));
+    /// # Ok::<(), snapshot_format::EncodeError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -166,8 +183,17 @@ impl<W: Write> Encoder<W> {
         Ok(())
     }
 
-    /// Writes the next values of the series that was begun. An example is at
-    /// [`Encoder::begin_series`].
+    /// Writes the next values of the series that was begun.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, EncodeError, Encoder, TrailerFields};
+    /// let mut encoder = Encoder::new(Vec::new(), 0, 240, Counts { metrics: 1, children: 0 })?;
+    /// encoder.begin_series(b"cpu_load", 60, 0, 3)?;
+    /// encoder.values(&[0.5, 1.0])?;
+    /// encoder.values(&[1.5])?;
+    /// assert!(matches!(encoder.values(&[2.0]), Err(EncodeError::Count { .. })));
+    /// # Ok::<(), snapshot_format::EncodeError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -208,8 +234,16 @@ impl<W: Write> Encoder<W> {
         self.chunks.put(values.as_bytes())
     }
 
-    /// Begins a child of the present level and makes it the present one. An example is at
-    /// [`Encoder`].
+    /// Begins a child of the present level and makes it the present one.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, EncodeError, Encoder, TrailerFields};
+    /// let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 0, children: 1 })?;
+    /// encoder.enter(b"socket0", Counts::default())?;
+    /// encoder.leave()?;
+    /// assert!(encoder.enter(b"socket1", Counts::default()).is_err(), "one was declared");
+    /// # Ok::<(), snapshot_format::EncodeError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -235,7 +269,16 @@ impl<W: Write> Encoder<W> {
         Ok(())
     }
 
-    /// Ends the present level; its parent becomes the present one. An example is at [`Encoder`].
+    /// Ends the present level; its parent becomes the present one.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, EncodeError, Encoder, TrailerFields};
+    /// let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 0, children: 1 })?;
+    /// encoder.enter(b"socket0", Counts::default())?;
+    /// encoder.leave()?;
+    /// assert!(encoder.leave().is_err(), "the root is not left");
+    /// # Ok::<(), snapshot_format::EncodeError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -253,7 +296,16 @@ impl<W: Write> Encoder<W> {
     }
 
     /// Ends the root level, writes the trailer and flushes; returns the writer and how many bytes
-    /// it got. An example is at [`Encoder`].
+    /// it got.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, EncodeError, Encoder, TrailerFields};
+    /// let encoder = Encoder::new(Vec::new(), 0, 120, Counts::default())?;
+    /// let trailer = TrailerFields { covered: 7, ..TrailerFields::default() };
+    /// let (bytes, len) = encoder.finish(trailer)?;
+    /// assert_eq!(bytes.len() as u64, len);
+    /// # Ok::<(), snapshot_format::EncodeError>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@
 //! say that it ends, then byte by byte. The lengths come first because a name can contain the bytes
 //! of a record: what lies inside a damaged record must not be taken for one. There are two such
 //! lengths, the payload's and that of the fields, and a flipped bit can make only one of them lie:
-//! the nearer end that a valid record follows is believed.
+//! the checksum says which, or that both are right.
 
 use crate::layout::{
     Checksum, FILE_HEADER_LEN, FILE_MAGIC, FileHeader, Frame, Frequency, Head, PAYLOAD_LEN,
@@ -179,6 +179,9 @@ impl Machine {
             Ok((record, rest)) => Some(self.found(&record, window.len() - rest.len())),
             Err(DecodeError::Truncated) if !last => Some(Step::More(wanted(window))),
             Err(error) => {
+                if error == DecodeError::Checksum {
+                    self.wasted += wanted(window) as u64;
+                }
                 self.state = State::Search(Search::new(Cause::Record(error)));
                 None
             }
@@ -196,7 +199,7 @@ impl Machine {
             if window.len() < SEARCH_WINDOW && !last {
                 return Some(Step::More(SEARCH_WINDOW));
             }
-            return self.try_lengths(search, window);
+            return self.try_lengths(search, window, last);
         };
         let found = find_magic(window);
         let passed = match found {
@@ -219,19 +222,28 @@ impl Machine {
     }
 
     /// Tries the places where the lengths in the broken bytes say that they end.
-    fn try_lengths(&mut self, mut search: Search, window: &[u8]) -> Option<Step> {
-        let ends = match search.cause {
-            Cause::FileHeader => [Some(FILE_HEADER_LEN), None, None],
-            _ => ends_of_broken(window),
+    fn try_lengths(&mut self, mut search: Search, window: &[u8], last: bool) -> Option<Step> {
+        let (ends, belief) = match search.cause {
+            Cause::FileHeader => ([Some(FILE_HEADER_LEN), None, None], Belief::Likely),
+            _ => self.ends_of_broken(window),
         };
         for end in ends.into_iter().flatten() {
             if !self.can_afford(end as u64) {
                 return self.give_up(search, 0);
             }
-            match window.get(end..).map(examine) {
-                Some(Candidate::Record) => return Some(self.skip(search, end as u64)),
-                Some(Candidate::Waste(bytes)) => self.wasted += bytes,
-                _ => {}
+            match window.get(end..) {
+                // The whole of the broken record is there, and the log ends with it: what lies
+                // inside is its own.
+                Some([]) if last && belief == Belief::Certain => {
+                    self.end_in(search.passing(window), end as u64);
+                    return None;
+                }
+                Some(behind) => match examine(behind) {
+                    Candidate::Record => return Some(self.skip(search, end as u64)),
+                    Candidate::Waste(bytes) => self.wasted += bytes,
+                    _ => {}
+                },
+                None => {}
             }
         }
         // A file may lack its header altogether, but a broken record is not one that begins where
@@ -241,6 +253,30 @@ impl Machine {
         search.next = Some(self.at + skipped as u64);
         self.state = State::Search(search);
         None
+    }
+
+    /// Where the record may end that `window` begins with, the likeliest first. A payload that matches
+    /// its checksum where its fields end is whole, and the length in front of it lies; else the length
+    /// comes first, as the damage is in the payload or its checksum.
+    fn ends_of_broken(&mut self, window: &[u8]) -> ([Option<usize>; 3], Belief) {
+        let framed = Frame::read_from_prefix(window)
+            .is_ok_and(|(frame, _)| PAYLOAD_LEN.contains(&frame.payload_len.get()))
+            .then(|| wanted(window));
+        let fields =
+            window.get(size_of::<Head>()..).and_then(Names::split_from).map(|(names, _)| {
+                let names_len = names.as_bytes().len();
+                size_of::<Head>() + names_len + size_of::<ValueBits>() + size_of::<Checksum>()
+            });
+        let with_frequency = fields.map(|end| end + size_of::<Frequency>());
+        for end in [fields, with_frequency].into_iter().flatten() {
+            if holds_up_to(end, window) {
+                return ([Some(end), None, None], Belief::Certain);
+            }
+            self.wasted += end as u64;
+        }
+        let agreed = framed.is_some() && (framed == fields || framed == with_frequency);
+        let belief = if agreed { Belief::Certain } else { Belief::Likely };
+        ([framed, fields, with_frequency], belief)
     }
 
     /// Tries the bytes at `Search::next`, which begin with the magic of a record.
@@ -319,6 +355,13 @@ impl Search {
     }
 }
 
+/// Whether the end of a broken record is told by more than one length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Belief {
+    Certain,
+    Likely,
+}
+
 /// What bytes at which a record may begin turn out to be.
 enum Candidate {
     Record,
@@ -350,19 +393,12 @@ fn wanted(window: &[u8]) -> usize {
     }
 }
 
-/// Where the record ends that `window` begins with, if its payload's length is right, or if those
-/// of its fields are (without a frequency, or with one); ascending.
-fn ends_of_broken(window: &[u8]) -> [Option<usize>; 3] {
-    let framed = Frame::read_from_prefix(window)
-        .is_ok_and(|(frame, _)| PAYLOAD_LEN.contains(&frame.payload_len.get()))
-        .then(|| wanted(window));
-    let fields = window.get(size_of::<Head>()..).and_then(Names::split_from).map(|(names, _)| {
-        let names_len = names.as_bytes().len();
-        size_of::<Head>() + names_len + size_of::<ValueBits>() + size_of::<Checksum>()
-    });
-    let mut ends = [framed, fields, fields.map(|end| end + size_of::<Frequency>())];
-    ends.sort_unstable();
-    ends
+/// Whether the bytes behind the frame match a checksum that ends at `end`.
+fn holds_up_to(end: usize, window: &[u8]) -> bool {
+    window
+        .get(size_of::<Frame>()..end)
+        .and_then(|bytes| bytes.split_last_chunk())
+        .is_some_and(|(payload, checksum)| holds(u32::from_le_bytes(*checksum), payload))
 }
 
 fn find_magic(bytes: &[u8]) -> Option<usize> {

@@ -141,8 +141,10 @@ impl<R: Read> Reader<R> {
         self.filled -= from;
         self.base += from as u64;
         let wanted = wanted.min(SEARCH_WINDOW);
-        self.buffer.resize(self.buffer.len().max(wanted + CHUNK), 0);
         while self.filled < wanted && !self.source_ended {
+            if self.buffer.len() < self.filled + CHUNK {
+                self.buffer.resize(self.filled + CHUNK, 0);
+            }
             let free = self.buffer.get_mut(self.filled..).unwrap_or_default();
             match self.source.read(free) {
                 Ok(0) => self.source_ended = true,

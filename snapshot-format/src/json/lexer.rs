@@ -21,7 +21,7 @@ const MAX_UNKNOWN_DEPTH: usize = 512;
 /// assert_eq!((error.offset, error.cause), (17, JsonCause::Truncated));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{cause} at offset {offset}")]
+#[error("offset {offset}: {cause}")]
 pub struct JsonError {
     /// Where, in bytes from the start of the stream. For what is cut short: its length.
     pub offset: u64,
@@ -49,7 +49,7 @@ pub enum JsonCause {
         expected: &'static str,
     },
     /// Levels, or what stands in unknown fields, lie too deep inside each other.
-    #[error("more than {MAX_DEPTH} nested levels, or {MAX_UNKNOWN_DEPTH} in an unknown field,")]
+    #[error("more than {MAX_DEPTH} nested levels, or {MAX_UNKNOWN_DEPTH} in an unknown field")]
     TooDeep,
     /// A name or number is longer than any that is written.
     #[error("name longer than {MAX_NAME_LEN} bytes or number longer than {MAX_NUMBER_LEN}")]

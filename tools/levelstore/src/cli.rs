@@ -1,5 +1,6 @@
 //! The command line: what can be said, and which module does it.
 
+use crate::files::Kind;
 use crate::{Verdict, convert, inspect, repair, verify};
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -32,7 +33,8 @@ pub(crate) enum Command {
     },
     /// Check files, and all files in directories; list every fault with its path and offset
     ///
-    /// In directories, what is named .wal, .bin, .late or .json is checked. Nothing is changed.
+    /// In directories, what is named .wal, .bin, .late or .json is checked; links are not followed.
+    /// Nothing is changed.
     Verify {
         /// Files and directories
         #[arg(required = true)]
@@ -43,8 +45,9 @@ pub(crate) enum Command {
     },
     /// Write what can be saved of a damaged file, or of all files in a directory, to another place
     ///
-    /// The originals are never changed, and nothing that exists is overwritten. Exit code 1 if
-    /// anything was lost.
+    /// The originals are never changed, and nothing that exists is overwritten. Files without a fault
+    /// are copied byte for byte. In a directory, what was set aside (.corrupt.*, .damaged) or left
+    /// over (.tmp) is only listed: repair it by its name. Exit code 1 if anything was lost.
     Repair {
         /// A file, or a directory
         path: PathBuf,
@@ -58,17 +61,27 @@ pub(crate) enum Command {
     /// Convert between .bin, .json and .wal
     ///
     /// The endings of the names say what is what. Nothing that exists is overwritten. Values and
-    /// names are kept to the bit.
+    /// names are kept to the bit, but that JSON has only one NaN. Snapshots get our trailer.
     Convert {
         /// The file to read
         from: PathBuf,
         /// The file to write
+        #[arg(value_parser = target)]
         to: PathBuf,
         /// Metrics and their frequencies, for logs of the Go store, which do not hold them: the
         /// `metrics` object of a configuration, or a configuration file
         #[arg(long, value_name = "FILE")]
         metrics: Option<PathBuf>,
     },
+}
+
+/// A file that can be written: its ending says as what.
+fn target(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    match Kind::of_ending(&path) {
+        Some(_) => Ok(path),
+        None => Err("its ending must be .wal, .bin, .late or .json".into()),
+    }
 }
 
 impl Command {

@@ -1,21 +1,20 @@
 //! `levelstore convert`: the same content in another format.
 
 use crate::catalogue::Catalogue;
-use crate::files::{self, Kind};
+use crate::files::{self, Keep, Kind};
+use crate::twins::Twins;
 use crate::{Verdict, wal_tree};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use snapshot_format::{Integrity, Snapshot, TrailerFields, Tree};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) fn run(from: &Path, to: &Path, metrics: Option<&Path>) -> Result<Verdict> {
-    let target = Kind::of_name(to).with_context(|| {
-        format!("{}: its ending must be .wal, .bin, .late or .json", to.display())
-    })?;
+    let target = Kind::of_ending(to).context("the target's ending says nothing")?;
     let catalogue = metrics.map(Catalogue::read).transpose()?.unwrap_or_default();
     let (tree, trailer) =
         read(from, &catalogue).with_context(|| format!("convert {}", from.display()))?;
-    files::create(to, |out| write(&tree, trailer, target, out))?;
+    files::create(to, |out| write(&tree, trailer, target, out).map(|()| Keep::Yes))?;
     Ok(Verdict::Fine)
 }
 
@@ -23,7 +22,7 @@ pub(crate) fn run(from: &Path, to: &Path, metrics: Option<&Path>) -> Result<Verd
 fn read(path: &Path, catalogue: &Catalogue) -> Result<(Tree, Option<TrailerFields>)> {
     Ok(match Kind::of_file(path)? {
         Kind::Wal => (wal_tree::read(files::open(path)?, catalogue)?, None),
-        Kind::Json => (snapshot_format::read_json(files::open(path)?)?, None),
+        Kind::Json => (snapshot_format::read_json(&files::read(path)?[..])?, None),
         Kind::Bin => {
             let bytes = files::read(path)?;
             let snapshot = Snapshot::parse(&bytes)?;
@@ -31,7 +30,11 @@ fn read(path: &Path, catalogue: &Catalogue) -> Result<(Tree, Option<TrailerField
                 Integrity::Verified(trailer) => Some(trailer.fields()),
                 Integrity::Unchecked | Integrity::Foreign { .. } => None,
             };
-            (snapshot.to_tree(), trailer)
+            let tree = snapshot.to_tree();
+            if let Some(twins) = Twins::of(snapshot.totals(), &tree) {
+                bail!("{twins}; repair it first");
+            }
+            (tree, trailer)
         }
     })
 }

@@ -19,16 +19,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// By the ending of the name alone.
+    pub(crate) fn of_ending(path: &Path) -> Option<Self> {
+        path.extension().and_then(OsStr::to_str).and_then(Self::of_part)
+    }
+
     /// By the ending of the name; what was set aside (`x.bin.corrupt.1`, `x.wal.damaged`, …) is still
     /// what it was.
     pub(crate) fn of_name(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().into_owned();
-        let known = |part: &str| match part {
-            "wal" => Some(Self::Wal),
-            "bin" | "late" => Some(Self::Bin),
-            "json" => Some(Self::Json),
-            _ => None,
-        };
         let set_aside = |part: &str| {
             matches!(part, "tmp" | "corrupt" | "damaged" | "unknown") || is_number(part)
         };
@@ -36,7 +35,16 @@ impl Kind {
         while parts.last().is_some_and(|part| set_aside(part)) {
             parts.pop();
         }
-        parts.last().and_then(|part| known(part))
+        parts.last().and_then(|part| Self::of_part(part))
+    }
+
+    fn of_part(part: &str) -> Option<Self> {
+        match part {
+            "wal" => Some(Self::Wal),
+            "bin" | "late" => Some(Self::Bin),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
     }
 
     /// By the ending of the name, else by the first bytes.
@@ -67,10 +75,10 @@ fn is_number(part: &str) -> bool {
 }
 
 pub(crate) fn open(path: &Path) -> Result<File> {
-    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let is_file = file.metadata().with_context(|| format!("read {}", path.display()))?.is_file();
-    ensure!(is_file, "{}: not a file", path.display());
-    Ok(file)
+    let context = || format!("open {}", path.display());
+    // Asked first: opening a pipe waits for somebody to write to it.
+    ensure!(fs::metadata(path).with_context(context)?.is_file(), "{}: not a file", path.display());
+    File::open(path).with_context(context)
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
@@ -86,53 +94,65 @@ pub(crate) struct Unvisited {
     pub(crate) reason: String,
 }
 
-/// The data files in a directory and all below it, in the order of their names. Symbolic links are
-/// not followed: they could lead out of the directory, or round in it.
-pub(crate) fn find(directory: &Path) -> (Vec<PathBuf>, Vec<Unvisited>) {
-    let (mut files, mut unvisited) = (Vec::new(), Vec::new());
-    let mut open = vec![directory.to_path_buf()];
-    while let Some(directory) = open.pop() {
-        if let Err(error) = list(&directory, &mut open, &mut files, &mut unvisited) {
-            unvisited
-                .push(Unvisited { path: directory, reason: format!("cannot be listed: {error}") });
-        }
-    }
-    files.sort();
-    (files, unvisited)
+/// What is in a directory and all below it, in the order of the names.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Data as it is.
+    pub(crate) files: Vec<PathBuf>,
+    /// What was data, or was to become it: set aside, damaged, left over.
+    pub(crate) set_aside: Vec<PathBuf>,
+    /// What could be data and was not looked at.
+    pub(crate) unvisited: Vec<Unvisited>,
 }
 
-fn list(
-    directory: &Path,
-    open: &mut Vec<PathBuf>,
-    files: &mut Vec<PathBuf>,
-    unvisited: &mut Vec<Unvisited>,
-) -> std::io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let path = entry.path();
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            open.push(path);
-        } else if kind.is_symlink() {
-            unvisited.push(Unvisited { path, reason: "symbolic link, not followed".into() });
-        } else if kind.is_file() && has_data_ending(&path) {
-            files.push(path);
+impl Listing {
+    /// Symbolic links are not followed: they could lead out of the directory, or round in it.
+    pub(crate) fn of(directory: &Path) -> Self {
+        let mut listing = Self::default();
+        let mut open = vec![directory.to_path_buf()];
+        while let Some(directory) = open.pop() {
+            if let Err(error) = listing.add(&directory, &mut open) {
+                let reason = format!("cannot be listed: {error}");
+                listing.unvisited.push(Unvisited { path: directory, reason });
+            }
         }
+        listing.files.sort();
+        listing.set_aside.sort();
+        listing
     }
-    Ok(())
+
+    fn add(&mut self, directory: &Path, open: &mut Vec<PathBuf>) -> std::io::Result<()> {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let path = entry.path();
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                open.push(path);
+            } else if kind.is_symlink() && (Kind::of_ending(&path).is_some() || path.is_dir()) {
+                self.unvisited
+                    .push(Unvisited { path, reason: "symbolic link, not followed".into() });
+            } else if kind.is_file() && Kind::of_ending(&path).is_some() {
+                self.files.push(path);
+            } else if kind.is_file() && Kind::of_name(&path).is_some() {
+                self.set_aside.push(path);
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Whether the file is data as it is: not left over, not set aside.
-fn has_data_ending(path: &Path) -> bool {
-    let ending = path.extension().and_then(OsStr::to_str);
-    matches!(ending, Some("wal" | "bin" | "late" | "json"))
+/// Whether a file that is being written is to be there afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Yes,
+    No,
 }
 
 /// Writes a new file: whole and durable, or not at all. What exists is never overwritten.
-pub(crate) fn create<T>(
+pub(crate) fn create(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<T>,
-) -> Result<T> {
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<Keep>,
+) -> Result<()> {
     ensure!(path.symlink_metadata().is_err(), "{}: exists already", path.display());
     let context = || format!("write {}", path.display());
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -144,13 +164,14 @@ pub(crate) fn create<T>(
         .tempfile_in(parent)
         .with_context(context)?;
     let mut writer = BufWriter::new(temporary.as_file_mut());
-    let written = write(&mut writer).with_context(context)?;
+    if write(&mut writer).with_context(context)? == Keep::No {
+        return Ok(());
+    }
     writer.flush().with_context(context)?;
     drop(writer);
     temporary.as_file().sync_all().with_context(context)?;
     temporary.persist_noclobber(path).map_err(|error| error.error).with_context(context)?;
-    File::open(parent).and_then(|directory| directory.sync_all()).with_context(context)?;
-    Ok(written)
+    File::open(parent).and_then(|directory| directory.sync_all()).with_context(context)
 }
 
 #[cfg(test)]
@@ -181,17 +202,22 @@ mod tests {
     fn a_new_file_is_whole_or_not_there_and_replaces_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.bin");
-        let failed: Result<()> = create(&path, |out| {
+        let failed = create(&path, |out| {
             out.write_all(b"half")?;
             bail!("no more")
         });
         assert!(failed.is_err());
+        create(&path, |out| out.write_all(b"in vain").map(|()| Keep::No).map_err(Into::into))
+            .unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 
-        create(&path, |out| Ok(out.write_all(b"whole")?)).unwrap();
+        let write = |bytes: &'static [u8]| {
+            create(&path, |out| out.write_all(bytes).map(|()| Keep::Yes).map_err(Into::into))
+        };
+        write(b"whole").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o644, 0o644);
-        assert!(create(&path, |out| Ok(out.write_all(b"other")?)).is_err());
+        assert!(write(b"other").is_err());
         assert_eq!(fs::read(&path).unwrap(), b"whole");
     }
 }

@@ -41,11 +41,17 @@ impl Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = legible(self.path.as_bytes());
         match self.offset {
-            Some(offset) => write!(f, "{}: offset {offset}: {}", self.path, self.what),
-            None => write!(f, "{}: {}", self.path, self.what),
+            Some(offset) => write!(f, "{path}: offset {offset}: {}", self.what),
+            None => write!(f, "{path}: {}", self.what),
         }
     }
+}
+
+/// `1 problem`, `2 problems`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 pub(crate) fn show(path: &Path) -> String {
@@ -54,6 +60,11 @@ pub(crate) fn show(path: &Path) -> String {
 
 pub(crate) fn lossy(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
+}
+
+/// A path for a terminal.
+pub(crate) fn title(path: &Path) -> String {
+    legible(show(path).as_bytes())
 }
 
 /// A name for a terminal: what could steer one is escaped.
@@ -70,11 +81,13 @@ pub(crate) fn legible(name: &[u8]) -> String {
 
 /// The bytes of a name in hexadecimal, if it is no UTF-8 and so cannot stand in JSON as it is.
 pub(crate) fn hex_if_no_utf8(name: &[u8]) -> Option<String> {
-    std::str::from_utf8(name).is_err().then(|| {
-        name.iter().fold(String::new(), |mut hex, byte| {
-            // A String takes whatever is written to it.
-            let _infallible = write!(hex, "{byte:02x}");
-            hex
-        })
+    std::str::from_utf8(name).is_err().then(|| hex(name))
+}
+
+pub(crate) fn hex(name: &[u8]) -> String {
+    name.iter().fold(String::new(), |mut hex, byte| {
+        // A String takes whatever is written to it.
+        let _infallible = write!(hex, "{byte:02x}");
+        hex
     })
 }

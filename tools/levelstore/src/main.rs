@@ -9,6 +9,7 @@ mod inspect;
 mod json;
 mod repair;
 mod time;
+mod twins;
 mod verify;
 mod wal_tree;
 
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     match done {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,
         Ok(Verdict::Problems) => ExitCode::from(1),
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::from(1),
         Err(error) => {
             // Where stderr is closed too there is nobody left to tell.
             drop(writeln!(io::stderr(), "levelstore: {error:#}"));
@@ -42,8 +43,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// `levelstore inspect FILE | head` is no failure.
+/// `levelstore inspect FILE | head` needs no message, but what was asked for was not all told.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let closed = |io: &io::Error| io.kind() == ErrorKind::BrokenPipe;
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(closed))
+    let kind = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        // It does not name the error of the writer as its source.
+        io.or_else(|| {
+            cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind)
+        })
+    };
+    error.chain().any(|cause| kind(cause) == Some(ErrorKind::BrokenPipe))
 }

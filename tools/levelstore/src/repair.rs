@@ -2,17 +2,18 @@
 
 use crate::Verdict;
 use crate::convert;
-use crate::files::{self, Kind};
-use crate::json::{Problem, show};
-use anyhow::{Context, Result, bail, ensure};
+use crate::files::{self, Keep, Kind, Listing};
+use crate::json::{Problem, legible, show};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
+use snapshot_format::{Snapshot, Tree};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use wal_format::{End, Found, Gap, Reader};
 
 /// What became of one file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Repaired {
     path: String,
     /// Where what was saved was written; none if there was nothing.
@@ -58,8 +59,9 @@ fn directory(path: &Path, target: &Path, report: &mut Report) -> Result<()> {
         "{}: is not empty",
         target.display()
     );
-    let (files, unvisited) = files::find(path);
+    let Listing { files, set_aside, unvisited } = Listing::of(path);
     report.problems.extend(unvisited.into_iter().map(|one| Problem::of(&one.path, one.reason)));
+    report.left_out.extend(set_aside.iter().map(|path| show(path)));
     for file in files {
         let out = target.join(file.strip_prefix(path)?);
         if let Some(parent) = out.parent() {
@@ -77,6 +79,8 @@ fn directory(path: &Path, target: &Path, report: &mut Report) -> Result<()> {
 struct Report {
     files: Vec<Repaired>,
     problems: Vec<Problem>,
+    /// What was set aside or left over in a directory, and not repaired.
+    left_out: Vec<String>,
 }
 
 impl Report {
@@ -92,37 +96,39 @@ impl Report {
     fn wal(&mut self, path: &Path, target: &Path) -> Result<()> {
         let mut reader = Reader::new(files::open(path)?);
         let mut gaps: Vec<(&str, Gap)> = Vec::new();
-        let written = files::create(target, |out| {
+        let mut keep = Keep::Yes;
+        files::create(target, |out| {
             let mut header = Vec::new();
             wal_format::encode_file_header(&mut header);
             out.write_all(&header)?;
-            while let Some(found) =
-                reader.next().with_context(|| format!("read {}", path.display()))?
-            {
+            let read = || format!("read {}", path.display());
+            while let Some(found) = reader.next().with_context(read)? {
                 match found {
                     Found::Record(located) => out.write_all(located.bytes)?,
                     Found::Damaged(gap) => gaps.push(("damaged", gap)),
                 }
             }
             match reader.end() {
-                Some(End::NotALog(gap)) => bail!("no log: {}: nothing to save", gap.cause),
+                Some(End::NotALog(gap)) => {
+                    keep = Keep::No;
+                    gaps.push(("no log", gap));
+                }
                 Some(End::Torn(gap)) => gaps.push(("torn end", gap)),
                 Some(End::GaveUp(gap)) => gaps.push(("damaged, and the search given up", gap)),
                 Some(End::Clean) | None => {}
             }
-            Ok(())
-        });
-        written?;
+            Ok(keep)
+        })?;
         let lost_bytes = gaps.iter().map(|(_, gap)| gap.bytes).sum();
         self.problems.extend(gaps.into_iter().map(|(what, gap)| {
             Problem::at(path, gap.offset, format!("{what}: {} bytes: {}", gap.bytes, gap.cause))
         }));
         self.files.push(Repaired {
             path: show(path),
-            out: Some(show(target)),
+            out: (keep == Keep::Yes).then(|| show(target)),
             saved: reader.tally().records,
-            lost_values: None,
             lost_bytes: Some(lost_bytes),
+            ..Repaired::default()
         });
         Ok(())
     }
@@ -130,43 +136,68 @@ impl Report {
     /// Every value that is vouched for. The trailer says the same as before: what it covers of the
     /// log was in this snapshot and is no longer in the log.
     fn bin(&mut self, path: &Path, target: &Path) -> Result<()> {
-        let saved = snapshot_format::salvage(&files::read(path)?);
+        let bytes = files::read(path)?;
+        let mut saved = snapshot_format::salvage(&bytes);
+        let twins = saved.values_saved.saturating_sub(count_values(&saved.tree));
+        if twins > 0 {
+            let problem = format!("{twins} values are of names that stand twice in a level");
+            self.problems.push(Problem::of(path, problem));
+            saved.values_saved -= twins;
+            saved.values_lost += twins;
+        }
         let faults = saved.faults.iter();
         self.problems
-            .extend(faults.map(|fault| Problem::at(path, fault.offset, fault.cause.to_string())));
-        let nothing = saved.values_saved == 0 && !saved.faults.is_empty();
-        if !nothing {
+            .extend(faults.map(|one| Problem::at(path, one.offset, one.cause.to_string())));
+        let surplus = surplus(&bytes);
+        if let Some((offset, behind)) = surplus {
+            let problem = format!("{behind} bytes behind the snapshot are left out");
+            self.problems.push(Problem::at(path, offset, problem));
+        }
+        let whole = saved.faults.is_empty() && twins == 0 && surplus.is_none();
+        let keep = if saved.values_saved == 0 && !whole { Keep::No } else { Keep::Yes };
+        if keep == Keep::Yes {
             files::create(target, |out| {
-                convert::write(&saved.tree, saved.trailer, Kind::Bin, out)
+                if whole {
+                    out.write_all(&bytes)?;
+                } else {
+                    convert::write(&saved.tree, saved.trailer, Kind::Bin, out)?;
+                }
+                Ok(keep)
             })?;
         }
         self.files.push(Repaired {
             path: show(path),
-            out: (!nothing).then(|| show(target)),
+            out: (keep == Keep::Yes).then(|| show(target)),
             saved: saved.values_saved,
             lost_values: Some(saved.values_lost),
-            lost_bytes: None,
+            ..Repaired::default()
         });
         Ok(())
     }
 
     /// Every value before the fault.
     fn json(&mut self, path: &Path, target: &Path) -> Result<()> {
-        let saved = snapshot_format::salvage_json(files::open(path)?);
+        let bytes = files::read(path)?;
+        let saved = snapshot_format::salvage_json(&bytes[..]);
         let values = count_values(&saved.tree);
-        let nothing = values == 0 && saved.fault.is_some();
+        let keep = if values == 0 && saved.fault.is_some() { Keep::No } else { Keep::Yes };
+        if keep == Keep::Yes {
+            files::create(target, |out| {
+                match saved.fault {
+                    None => out.write_all(&bytes)?,
+                    Some(_) => convert::write(&saved.tree, None, Kind::Json, out)?,
+                }
+                Ok(keep)
+            })?;
+        }
         if let Some(fault) = saved.fault {
             self.problems.push(Problem::at(path, fault.offset, fault.cause.to_string()));
         }
-        if !nothing {
-            files::create(target, |out| convert::write(&saved.tree, None, Kind::Json, out))?;
-        }
         self.files.push(Repaired {
             path: show(path),
-            out: (!nothing).then(|| show(target)),
+            out: (keep == Keep::Yes).then(|| show(target)),
             saved: values,
-            lost_values: None,
-            lost_bytes: None,
+            ..Repaired::default()
         });
         Ok(())
     }
@@ -175,8 +206,12 @@ impl Report {
         for problem in &self.problems {
             writeln!(out, "{problem}")?;
         }
+        for path in &self.left_out {
+            writeln!(out, "{}: left out: set aside or left over", legible(path.as_bytes()))?;
+        }
         for Repaired { path, out: target, saved, lost_values, lost_bytes } in &self.files {
             let target = target.as_deref().unwrap_or("nothing written");
+            let [path, target] = [path, target].map(|path| legible(path.as_bytes()));
             write!(out, "{path} -> {target}: {saved} saved")?;
             if let Some(values) = lost_values {
                 write!(out, ", {values} values lost")?;
@@ -190,7 +225,13 @@ impl Report {
     }
 }
 
-fn count_values(tree: &snapshot_format::Tree) -> u64 {
+/// Where bytes that nobody knows begin behind a snapshot, and how many they are.
+fn surplus(bytes: &[u8]) -> Option<(u64, u64)> {
+    let behind = Snapshot::parse(bytes).ok()?.surplus();
+    (behind > 0).then(|| (bytes.len() as u64 - behind, behind))
+}
+
+fn count_values(tree: &Tree) -> u64 {
     let (mut values, mut open) = (0, vec![&tree.root]);
     while let Some(level) = open.pop() {
         open.extend(level.children.values());

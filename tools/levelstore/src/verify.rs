@@ -1,22 +1,27 @@
 //! `levelstore verify`: every fault of files, with its path and offset. It only reads.
 
 use crate::Verdict;
-use crate::files::{self, Kind};
-use crate::json::{Problem, legible};
+use crate::files::{self, Kind, Listing};
+use crate::json::{Problem, count, legible};
+use crate::twins::Twins;
 use anyhow::{Context, Result};
 use serde_json::json;
-use snapshot_format::{Integrity, Level, OwnedSeries, ParseError, Snapshot, Tree};
+use snapshot_format::{Cause, Integrity, Level, OwnedSeries, ParseError, Snapshot, Tree};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use wal_format::{End, Found, Gap, Reader};
 
 pub(crate) fn run(paths: &[PathBuf], json: bool, out: &mut impl Write) -> Result<Verdict> {
-    let (mut checked, mut problems) = (0_u64, Vec::new());
+    let (mut checked, mut problems) = (0, Vec::new());
     for path in paths {
-        let (files, unvisited) =
-            if path.is_dir() { files::find(path) } else { (vec![path.clone()], Vec::new()) };
-        problems.extend(unvisited.into_iter().map(|one| Problem::of(&one.path, one.reason)));
-        for file in files {
+        let listing = if path.is_dir() {
+            Listing::of(path)
+        } else {
+            Listing { files: vec![path.clone()], ..Listing::default() }
+        };
+        let unvisited = listing.unvisited.into_iter();
+        problems.extend(unvisited.map(|one| Problem::of(&one.path, one.reason)));
+        for file in listing.files {
             checked += 1;
             // Of one file that cannot be read the others are not to suffer.
             if let Err(error) = check(&file, &mut problems) {
@@ -30,7 +35,8 @@ pub(crate) fn run(paths: &[PathBuf], json: bool, out: &mut impl Write) -> Result
         for problem in &problems {
             writeln!(out, "{problem}")?;
         }
-        writeln!(out, "{checked} files checked, {} problems", problems.len())?;
+        let checked = count(checked, "file");
+        writeln!(out, "{checked} checked, {}", count(problems.len(), "problem"))?;
     }
     Ok(if problems.is_empty() { Verdict::Fine } else { Verdict::Problems })
 }
@@ -66,11 +72,18 @@ fn wal(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
 
 fn bin(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
     let bytes = files::read(path)?;
-    let Ok(snapshot) = Snapshot::parse(&bytes) else {
-        let faults = snapshot_format::salvage(&bytes).faults;
-        let problem = |fault: &ParseError| Problem::at(path, fault.offset, fault.cause.to_string());
-        problems.extend(faults.iter().map(problem));
-        return Ok(());
+    let snapshot = match Snapshot::parse(&bytes) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            let mut faults = snapshot_format::salvage(&bytes).faults;
+            // Of what is something else altogether the first fault says it.
+            if matches!(error.cause, Cause::Magic { .. }) {
+                faults.truncate(1);
+            }
+            let problem = |one: &ParseError| Problem::at(path, one.offset, one.cause.to_string());
+            problems.extend(faults.iter().map(problem));
+            return Ok(());
+        }
     };
     let behind = snapshot.surplus();
     let offset = bytes.len() as u64 - behind;
@@ -82,20 +95,25 @@ fn bin(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
         Integrity::Verified(_) if behind > 0 => {
             problems.push(Problem::at(path, offset, format!("{behind} bytes behind the trailer")));
         }
+        Integrity::Unchecked if path.extension().is_some_and(|ending| ending == "late") => {
+            let problem = "the file ends where its trailer should begin";
+            problems.push(Problem::at(path, bytes.len() as u64, problem));
+        }
         Integrity::Verified(_) | Integrity::Unchecked => {}
     }
-    let twice = snapshot.totals().series.saturating_sub(snapshot.sorted().len() as u64);
-    if twice > 0 {
-        let problem = format!("{twice} series stand under a name that comes again in their level");
-        problems.push(Problem::of(path, problem));
+    let tree = snapshot.to_tree();
+    if let Some(twins) = Twins::of(snapshot.totals(), &tree) {
+        problems.push(Problem::of(path, twins.to_string()));
     }
-    sense(path, &snapshot.to_tree(), problems);
+    sense(path, &tree, problems);
     Ok(())
 }
 
 fn json_checkpoint(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
-    let file = files::open(path)?;
-    match snapshot_format::read_json(file) {
+    match snapshot_format::read_json(&files::read(path)?[..]) {
+        Ok(tree) if tree == Tree::default() => {
+            problems.push(Problem::of(path, "no checkpoint: neither series nor times"));
+        }
         Ok(tree) => sense(path, &tree, problems),
         Err(error) => problems.push(Problem::at(path, error.offset, error.cause.to_string())),
     }

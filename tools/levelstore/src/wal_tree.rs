@@ -16,6 +16,11 @@ use wal_format::{Found, NamesBuf, Reader, Record, SegmentWriter, Verdict};
 /// The longest stretch without samples that stays inside a series.
 const GAP_SLOTS_MAX: i64 = 512;
 
+/// Slots without a sample that a tree may have: for each record, and besides. So few bytes of a log
+/// cannot become many.
+const MISSING_PER_RECORD_MAX: i64 = 16;
+const MISSING_FREE: i64 = 1 << 18;
+
 /// The samples of one series, in the order of the log.
 struct Samples {
     frequency: NonZeroU32,
@@ -53,8 +58,12 @@ pub(crate) fn read(source: impl Read, catalogue: &Catalogue) -> Result<Tree> {
         let (a, b) = (a.as_names(), b.as_names());
         a.path().cmp(b.path()).then_with(|| a.metric().cmp(b.metric()))
     });
+    let records = i64::try_from(reader.tally().records).unwrap_or(i64::MAX);
+    let mut missing_left =
+        records.saturating_mul(MISSING_PER_RECORD_MAX).saturating_add(MISSING_FREE);
     for (names, samples) in ascending {
-        let series = series(samples).with_context(|| format!("series {}", names.as_names()))?;
+        let series = series(samples, &mut missing_left)
+            .with_context(|| format!("series {}", names.as_names()))?;
         let level = names
             .as_names()
             .path()
@@ -96,7 +105,8 @@ fn note(
     Ok(())
 }
 
-fn series(samples: Samples) -> Result<OwnedSeries> {
+/// A series, if it needs no more slots without a sample than are left.
+fn series(samples: Samples, missing_left: &mut i64) -> Result<OwnedSeries> {
     let Samples { frequency, anchor, mut slots } = samples;
     slots.sort_by_key(|&(slot, _)| slot);
     let seconds = i64::from(frequency.get());
@@ -112,6 +122,11 @@ fn series(samples: Samples) -> Result<OwnedSeries> {
         ensure!(
             missing <= GAP_SLOTS_MAX,
             "a gap of {missing} slots: this takes more than one snapshot"
+        );
+        *missing_left -= missing.max(0);
+        ensure!(
+            *missing_left >= 0,
+            "hardly a slot has a sample: this takes more than one snapshot"
         );
         for _ in 0..missing {
             values.push(f32::NAN);

@@ -178,3 +178,24 @@ fn magics_in_a_torn_tail_are_no_records() {
     assert_eq!((found, gaps), (starts, vec![]));
     assert!(matches!(end, End::Torn(gap) if gap.bytes == 4000));
 }
+
+/// A device's name that holds a record right where a flipped bit of the length lets its own end: the
+/// checksum tells that it is the length that lies.
+#[test]
+fn a_flipped_length_that_ends_at_a_record_in_a_name_invents_nothing() {
+    let inner = frame(&payload(666, b"evil", &[], 0, 60));
+    for before in 100..200 {
+        let name = [&vec![b'x'; before][..], &inner, &vec![b'y'; 52 - inner.len()]].concat();
+        let outer = frame(&payload(0, b"load", &[&name], 0, 60));
+        let (log, starts) = log_of(&[outer.clone(), outer.clone(), outer.clone()]);
+        for bit in 32..64 {
+            for (k, &start) in starts.iter().enumerate() {
+                let mut damaged = log.clone();
+                damaged[usize::try_from(start).unwrap() + bit / 8] ^= 1 << (bit % 8);
+                let mut expected = starts.clone();
+                expected.remove(k);
+                assert_eq!(outcome(&damaged).0, expected, "{before}, record {k}, bit {bit}");
+            }
+        }
+    }
+}

@@ -39,14 +39,13 @@ fn the_search_gives_up_and_says_so() {
 #[test]
 fn many_short_searches_share_one_account() {
     let honest = &records(1, 50)[0];
-    // Broken, and its two lengths name two ends: at the nearer a decoy begins that reaches to the
-    // end of the file, at the farther one an honest record.
-    let mut unit = frame(&payload(0, b"m", &[], 0, 0));
-    let fields_end = unit.len();
-    unit[4..8].copy_from_slice(&(28_u32).to_le_bytes());
+    // Broken, and its two lengths name two ends: where the payload's does, in the name, a decoy begins
+    // that reaches to the end of the file, where the fields' do, an honest record.
     let decoy = [&MAGIC[..], &(1_000_000_u32).to_le_bytes(), &[0; 4]].concat();
-    unit.extend(&decoy);
-    assert_eq!(fields_end + decoy.len(), 12 + 28);
+    let name = [&[b'x'; 22][..], &decoy, &[0; 8]].concat();
+    let mut unit = frame(&payload(0, &name, &[], 0, 0));
+    unit[4..8].copy_from_slice(&(28_u32).to_le_bytes());
+    unit[8] ^= 1;
     unit.extend(honest);
 
     let mut log = HEADER.to_vec();
@@ -73,4 +72,18 @@ fn two_damaged_records_of_any_size_in_a_row_are_no_reason_to_give_up() {
     let mut scan = Scan::new(&log);
     assert_eq!(scan.by_ref().filter(|found| matches!(found, Found::Record(_))).count(), 1);
     assert_eq!(scan.end(), Some(End::Clean));
+}
+
+/// The damaged record names the end of the file; the checksum of each costs a megabyte to find wrong.
+#[test]
+fn checksums_of_records_that_claim_to_be_long_are_on_the_account_too() {
+    let mut broken = frame(&payload(0, b"", &[], 0, 0));
+    broken[4..8].copy_from_slice(&(1_u32 << 20).to_le_bytes());
+    let unit = [&broken[..], &records(1, 50)[0]].concat();
+    let log = [&HEADER[..], &unit.repeat(50_000), &vec![0; 1 << 20]].concat();
+    let mut scan = Scan::new(&log);
+    let begin = Instant::now();
+    assert!(scan.by_ref().count() > 0);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(matches!(scan.end(), Some(End::GaveUp(_))), "{:?}", scan.end());
 }

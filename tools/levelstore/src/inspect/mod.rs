@@ -45,7 +45,7 @@ fn inspect(path: &Path, kind: Kind, json: bool, out: &mut impl Write) -> Result<
     match kind {
         Kind::Wal if json => wal::json(path, out),
         Kind::Wal => wal::table(path, out),
-        Kind::Bin | Kind::Json if json => snapshot::json(path, out),
-        Kind::Bin | Kind::Json => snapshot::table(path, out),
+        Kind::Bin | Kind::Json if json => snapshot::json(path, kind, out),
+        Kind::Bin | Kind::Json => snapshot::table(path, kind, out),
     }
 }

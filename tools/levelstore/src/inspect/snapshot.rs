@@ -1,7 +1,7 @@
 //! A snapshot, binary or JSON, series by series.
 
 use crate::files::Kind;
-use crate::json::{Value, hex_if_no_utf8, legible, lossy, show};
+use crate::json::{Value, hex, legible, lossy, show, title};
 use crate::time::utc;
 use crate::{Verdict, files};
 use anyhow::Result;
@@ -20,43 +20,40 @@ struct Read {
     bytes: u64,
 }
 
-/// What is wrong with the bytes, and where.
+/// What is wrong with the bytes, and where; without a place the file could not be read.
 struct Fault {
-    offset: u64,
+    offset: Option<u64>,
     error: String,
 }
 
 impl From<ParseError> for Fault {
     fn from(error: ParseError) -> Self {
-        Self { offset: error.offset, error: error.cause.to_string() }
+        Self { offset: Some(error.offset), error: error.cause.to_string() }
     }
 }
 
 impl From<JsonError> for Fault {
     fn from(error: JsonError) -> Self {
-        Self { offset: error.offset, error: error.cause.to_string() }
+        Self { offset: Some(error.offset), error: error.cause.to_string() }
     }
 }
 
-fn read(path: &Path) -> Result<Result<Read, Fault>> {
-    let bytes = files::read(path)?;
+fn read(path: &Path, kind: Kind) -> Result<Read, Fault> {
+    let bytes =
+        files::read(path).map_err(|error| Fault { offset: None, error: format!("{error:#}") })?;
     let len = bytes.len() as u64;
-    if Kind::of_file(path)? == Kind::Json {
-        let read = |tree| Read { tree, integrity: Integrity::Unchecked, bytes: len };
-        return Ok(snapshot_format::read_json(&bytes[..]).map(read).map_err(Fault::from));
+    if kind == Kind::Json {
+        let tree = snapshot_format::read_json(&bytes[..])?;
+        return Ok(Read { tree, integrity: Integrity::Unchecked, bytes: len });
     }
-    let read = |snapshot: Snapshot<'_>| Read {
-        tree: snapshot.to_tree(),
-        integrity: snapshot.integrity(),
-        bytes: len,
-    };
-    Ok(Snapshot::parse(&bytes).map(read).map_err(Fault::from))
+    let snapshot = Snapshot::parse(&bytes)?;
+    Ok(Read { tree: snapshot.to_tree(), integrity: snapshot.integrity(), bytes: len })
 }
 
 /// Writes `{"path", "kind", "from", "to", "checked", "trailer", "root": LEVEL}`; of a damaged file
 /// `error` and `offset` instead.
-pub(super) fn json(path: &Path, out: &mut impl Write) -> Result<Verdict> {
-    let Read { tree, integrity, bytes } = match read(path)? {
+pub(super) fn json(path: &Path, kind: Kind, out: &mut impl Write) -> Result<Verdict> {
+    let Read { tree, integrity, bytes } = match read(path, kind) {
         Ok(read) => read,
         Err(Fault { offset, error }) => {
             let document =
@@ -134,7 +131,8 @@ fn begin_level<'a>(level: &'a Level, out: &mut impl Write) -> Result<Open<'a>> {
 #[derive(Default)]
 struct Keys {
     any: bool,
-    replaced: BTreeSet<String>,
+    /// Those with a replacement character, of which two can be the same.
+    doubtful: BTreeSet<String>,
 }
 
 impl Keys {
@@ -142,15 +140,17 @@ impl Keys {
     fn write(&mut self, name: &[u8], out: &mut impl Write) -> Result<()> {
         out.write_all(if std::mem::replace(&mut self.any, true) { b"," } else { b"" })?;
         let mut key = lossy(name);
-        let hex = hex_if_no_utf8(name);
-        if let Some(hex) = &hex
-            && !self.replaced.insert(key.clone())
-        {
-            key = format!("{key}#{hex}");
+        let mut name_hex = None;
+        if key.contains(char::REPLACEMENT_CHARACTER) {
+            let hex = hex(name);
+            while !self.doubtful.insert(key.clone()) {
+                key = format!("{key}#{hex}");
+            }
+            name_hex = Some(hex);
         }
         serde_json::to_writer(&mut *out, &key)?;
         write!(out, ":{{")?;
-        if let Some(hex) = hex {
+        if let Some(hex) = name_hex {
             write!(out, "\"name_hex\":\"{hex}\",")?;
         }
         Ok(())
@@ -158,16 +158,21 @@ impl Keys {
 }
 
 /// Writes a table of the series.
-pub(super) fn table(path: &Path, out: &mut impl Write) -> Result<Verdict> {
-    let Read { tree, integrity, bytes } = match read(path)? {
+pub(super) fn table(path: &Path, kind: Kind, out: &mut impl Write) -> Result<Verdict> {
+    let Read { tree, integrity, bytes } = match read(path, kind) {
         Ok(read) => read,
         Err(Fault { offset, error }) => {
-            writeln!(out, "{}: damaged snapshot: offset {offset}: {error}", path.display())?;
+            match offset {
+                Some(offset) => {
+                    writeln!(out, "{}: damaged snapshot: offset {offset}: {error}", title(path))?;
+                }
+                None => writeln!(out, "{}: {error}", title(path))?,
+            }
             return Ok(Verdict::Problems);
         }
     };
     let (from, to) = (utc(tree.from), utc(tree.to));
-    writeln!(out, "{}: snapshot, {bytes} bytes, {from} to {to}", path.display())?;
+    writeln!(out, "{}: snapshot, {bytes} bytes, {from} to {to}", title(path))?;
     let mut verdict = Verdict::Fine;
     match integrity {
         Integrity::Verified(trailer) => {

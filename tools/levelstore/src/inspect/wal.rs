@@ -1,10 +1,11 @@
 //! A log, record by record, in bounded memory.
 
-use crate::json::{Value, hex_if_no_utf8, lossy, show};
+use crate::json::{Value, hex_if_no_utf8, lossy, show, title};
 use crate::time::utc;
 use crate::{Verdict, files};
 use anyhow::{Context, Result};
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
@@ -71,28 +72,33 @@ impl From<Gap> for GapJson {
 }
 
 /// Writes `{"path", "kind", "bytes", "records": […], "end": …, "skipped": […]}` as it reads, so that
-/// a log of any size can be shown. Of what is no log, `error` instead of `records`.
+/// a log of any size can be shown. Of what is no log, `error` instead of `records`; of what cannot be
+/// read to its end, `error` instead of `end`.
 pub(super) fn json(path: &Path, out: &mut impl Write) -> Result<Verdict> {
     let (mut reader, bytes) = open(path)?;
     let mut head = Head { path: show(path), bytes, written: false };
     let mut skipped = Vec::new();
     let mut first = true;
-    while let Some(found) = reader.next().with_context(|| format!("read {}", path.display()))? {
-        head.write_once(out)?;
-        match found {
-            Found::Record(located) => {
+    loop {
+        match reader.next() {
+            Ok(Some(Found::Record(located))) => {
+                head.write_once(out)?;
                 out.write_all(if std::mem::take(&mut first) { b"" } else { b"," })?;
                 serde_json::to_writer(&mut *out, &RecordJson::new(&located))?;
             }
-            Found::Damaged(gap) => skipped.push(gap),
+            Ok(Some(Found::Damaged(gap))) => skipped.push(gap),
+            Ok(None) => break,
+            Err(error) => {
+                head.write_once(out)?;
+                writeln!(out, "],\"error\":{}}}", json!(format!("read: {error}")))?;
+                return Ok(Verdict::Problems);
+            }
         }
     }
     let verdict = reader.verdict().context("the log has no end")?;
     if let wal_format::Verdict::NotALog(gap) = verdict {
         let error = format!("no log: {}", gap.cause);
-        let document = serde_json::json!({
-            "path": head.path, "kind": "wal", "bytes": bytes, "error": error,
-        });
+        let document = json!({"path": head.path, "kind": "wal", "bytes": bytes, "error": error});
         writeln!(out, "{document}")?;
         return Ok(Verdict::Problems);
     }
@@ -162,35 +168,29 @@ pub(super) fn table(path: &Path, out: &mut impl Write) -> Result<Verdict> {
     let (mut reader, bytes) = open(path)?;
     let mut series: BTreeMap<String, Summary> = BTreeMap::new();
     let mut gaps = Vec::new();
-    while let Some(found) = reader.next().with_context(|| format!("read {}", path.display()))? {
-        match found {
-            Found::Record(located) => note(&mut series, &located),
-            Found::Damaged(gap) => gaps.push(gap),
+    let failure = loop {
+        match reader.next() {
+            Ok(Some(Found::Record(located))) => note(&mut series, &located),
+            Ok(Some(Found::Damaged(gap))) => gaps.push(gap),
+            Ok(None) => break None,
+            Err(error) => break Some(error),
         }
-    }
-    let (verdict, end) = reader.verdict().zip(reader.end()).context("the log has no end")?;
-    if let wal_format::Verdict::NotALog(gap) = verdict {
-        writeln!(out, "{}: no log: {}", path.display(), gap.cause)?;
+    };
+    if let Some(wal_format::Verdict::NotALog(gap)) = reader.verdict() {
+        writeln!(out, "{}: no log: {}", title(path), gap.cause)?;
         return Ok(Verdict::Problems);
     }
-    let records = reader.tally().records;
-    writeln!(
-        out,
-        "{}: log, {bytes} bytes, {records} records of {} series",
-        path.display(),
-        series.len()
-    )?;
-    if !series.is_empty() {
-        writeln!(out, "{:>9}  {:>5}  {:20}  {:20}  series", "records", "every", "first", "last")?;
-    }
-    for (name, one) in &series {
-        let every = one.frequency.map_or_else(|| "-".into(), |seconds| format!("{seconds} s"));
-        let (first, last) = (utc(one.first), utc(one.last));
-        writeln!(out, "{:>9}  {every:>5}  {first:20}  {last:20}  {name}", one.records)?;
-    }
+    let (records, of) = (reader.tally().records, series.len());
+    writeln!(out, "{}: log, {bytes} bytes, {records} records of {of} series", title(path))?;
+    write_summaries(&series, out)?;
     for gap in gaps {
         writeln!(out, "damaged: {} bytes at offset {}: {}", gap.bytes, gap.offset, gap.cause)?;
     }
+    if let Some(error) = failure {
+        writeln!(out, "end: not reached: {error}")?;
+        return Ok(Verdict::Problems);
+    }
+    let (verdict, end) = reader.verdict().zip(reader.end()).context("the log has no end")?;
     let (how, gap) = match end {
         End::Clean => ("clean", None),
         End::Torn(gap) | End::NotALog(gap) => ("torn", Some(gap)),
@@ -203,6 +203,18 @@ pub(super) fn table(path: &Path, out: &mut impl Write) -> Result<Verdict> {
         }
     }
     Ok(if verdict == wal_format::Verdict::Clean { Verdict::Fine } else { Verdict::Problems })
+}
+
+fn write_summaries(series: &BTreeMap<String, Summary>, out: &mut impl Write) -> Result<()> {
+    if !series.is_empty() {
+        writeln!(out, "{:>9}  {:>5}  {:20}  {:20}  series", "records", "every", "first", "last")?;
+    }
+    for (name, one) in series {
+        let every = one.frequency.map_or_else(|| "-".into(), |seconds| format!("{seconds} s"));
+        let (first, last) = (utc(one.first), utc(one.last));
+        writeln!(out, "{:>9}  {every:>5}  {first:20}  {last:20}  {name}", one.records)?;
+    }
+    Ok(())
 }
 
 fn note(series: &mut BTreeMap<String, Summary>, located: &Located<'_>) {

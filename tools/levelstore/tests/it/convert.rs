@@ -179,7 +179,7 @@ fn damaged_files_and_existing_targets_are_refused() {
     assert_eq!(run(&["convert", show(&source), show(&out)]).status.code(), Some(1));
     assert_eq!(fs::read(&out).unwrap(), b"mine");
     let unclear = directory.path().join("x.txt");
-    assert_eq!(run(&["convert", show(&source), show(&unclear)]).status.code(), Some(1));
+    assert_eq!(run(&["convert", show(&source), show(&unclear)]).status.code(), Some(2));
 }
 
 /// A name that a snapshot can hold and a log cannot.
@@ -196,5 +196,29 @@ fn what_the_target_cannot_hold_is_refused_with_its_series() {
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(error.contains("path element of length 256"), "{error}");
+    assert!(!out.exists());
+}
+
+/// Each record may be 512 slots behind the last: a hundred thousand of them would be 200 MB.
+#[test]
+fn a_small_log_does_not_become_a_large_snapshot() {
+    let directory = tempfile::tempdir().unwrap();
+    let (log, out) = (directory.path().join("1.wal"), directory.path().join("1.bin"));
+    let records: Vec<u8> =
+        (0..100_000).flat_map(|k| record(60 * 512 * k, b"m", &[], 1.0, 60)).collect();
+    fs::write(&log, [&LOG_MAGIC, &records[..]].concat()).unwrap();
+    let output = run(&["convert", show(&log), show(&out)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("hardly a slot has a sample"));
+}
+
+#[test]
+fn what_a_name_that_stands_twice_hides_is_not_dropped_silently() {
+    let directory = tempfile::tempdir().unwrap();
+    let (twice, out) = (directory.path().join("1.bin"), directory.path().join("2.json"));
+    fs::write(&twice, crate::verify::twins()).unwrap();
+    let output = run(&["convert", show(&twice), show(&out)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("twice"));
     assert!(!out.exists());
 }

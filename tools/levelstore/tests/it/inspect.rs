@@ -182,3 +182,51 @@ fn wrong_usage_is_exit_code_2() {
         assert_eq!(run(&[command, "--help"]).status.code(), Some(0));
     }
 }
+
+/// A pipe that nobody writes to, and memory that cannot be read at all.
+#[test]
+fn what_cannot_be_read_is_told_and_hides_no_other_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe.wal");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let memory = directory.path().join("memory.wal");
+    std::os::unix::fs::symlink("/proc/self/mem", &memory).unwrap();
+    let (good, memory) = (golden("three.wal"), show(&memory));
+    let output = run(&["inspect", "--json", show(&pipe), memory, "/proc/self/mem", show(&good)]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<Value> =
+        text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    assert!(lines[..3].iter().all(|line| line["error"].is_string()), "{lines:?}");
+    assert_eq!(lines[3]["records"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn names_that_look_the_same_are_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1.json");
+    let metrics = ["a\\udc80", "a\\udc81", "a\u{FFFD}"]
+        .map(|name| format!(r#""{name}":{{"frequency":60,"start":0,"data":[1]}}"#))
+        .join(",");
+    fs::write(&path, format!(r#"{{"metrics":{{{metrics}}},"from":0,"to":1}}"#)).unwrap();
+    let (document, _) = json(&["inspect", "--json", show(&path)]);
+    let metrics = document["root"]["metrics"].as_object().unwrap();
+    let hex: Vec<_> = metrics.values().map(|one| one["name_hex"].as_str().unwrap()).collect();
+    assert_eq!((metrics.len(), hex), (3, vec!["6180", "6181", "61efbfbd"]));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_gets_no_complaint() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_levelstore"))
+        .args(["inspect", "--json", show(&golden("snapshot/long_name.bin"))])
+        .args([show(&golden("snapshot/long_name.bin")); 8])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(1), "not all was told");
+}

@@ -64,6 +64,7 @@ fn links_are_told_and_not_followed() {
     let directory = tempfile::tempdir().unwrap();
     symlink(directory.path(), directory.path().join("round")).unwrap();
     symlink("/etc/passwd", directory.path().join("1.bin")).unwrap();
+    symlink("/etc/passwd", directory.path().join("README")).unwrap();
     let (document, code) = json(&["verify", "--json", show(directory.path())]);
     assert_eq!((document["checked"].as_u64(), code), (Some(0), 1));
     assert_eq!(problems(&document).len(), 2);
@@ -75,4 +76,64 @@ fn a_missing_file_is_a_problem_and_hides_none() {
     let (document, code) = json(&["verify", "--json", "no-such.wal", show(&good)]);
     assert_eq!((document["checked"].as_u64(), code), (Some(2), 1));
     assert_eq!(problems(&document), [("no-such.wal".into(), None)]);
+}
+
+/// Two series and two levels of the same name, by hand.
+pub(crate) fn twins() -> Vec<u8> {
+    let mut bytes = 0xCC5B_0001_u32.to_le_bytes().to_vec();
+    bytes.extend([0; 16]);
+    bytes.extend(2_u32.to_le_bytes());
+    for start in [0_i64, 600] {
+        bytes.extend(b"\x01\0a");
+        bytes.extend(60_i64.to_le_bytes());
+        bytes.extend(start.to_le_bytes());
+        bytes.extend(1_u32.to_le_bytes());
+        bytes.extend(1_f32.to_le_bytes());
+    }
+    bytes.extend(2_u32.to_le_bytes());
+    for _ in 0..2 {
+        bytes.extend(b"\x01\0c");
+        bytes.extend([0; 8]);
+    }
+    bytes
+}
+
+#[test]
+fn names_that_stand_twice_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1.bin");
+    fs::write(&path, twins()).unwrap();
+    let (document, code) = json(&["verify", "--json", show(&path)]);
+    assert_eq!(code, 1);
+    let problem = document["problems"][0]["problem"].as_str().unwrap();
+    assert!(problem.contains("1 levels, 1 series, 1 values"), "{problem}");
+}
+
+/// Every file of that ending is ours, and has one.
+#[test]
+fn a_late_snapshot_without_its_trailer_is_cut() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1.late");
+    fs::copy(golden("snapshot/metrics_only.bin"), &path).unwrap();
+    let (document, code) = json(&["verify", "--json", show(&path)]);
+    assert_eq!((code, problems(&document)), (1, vec![("1.late".into(), Some(116))]));
+}
+
+#[test]
+fn json_that_is_no_checkpoint_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1.json");
+    fs::write(&path, r#"{"files":{}}"#).unwrap();
+    assert_eq!(json(&["verify", "--json", show(&path)]).1, 1);
+}
+
+#[test]
+fn names_of_files_cannot_steer_a_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("\x1b[2J\n1.bin");
+    fs::write(&path, "").unwrap();
+    for arguments in [&["verify", show(&path)][..], &["inspect", show(&path)]] {
+        let text = crate::text(&crate::run(arguments));
+        assert!(!text.contains('\x1b'), "{text:?}");
+    }
 }
