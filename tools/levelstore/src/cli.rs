@@ -1,7 +1,7 @@
 //! The command line: what can be said, and which module does it.
 
 use crate::files::Kind;
-use crate::{Verdict, convert, inspect, repair, verify};
+use crate::{Verdict, check_config, convert, generate, inspect, repair, verify};
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -73,6 +73,21 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         metrics: Option<PathBuf>,
     },
+    /// Generate the line protocol of a simulated cluster, and the metrics for it
+    ///
+    /// Each host has 632 series at 60 seconds: 20 metrics of the node, 6 of 2 sockets, 8 of 72
+    /// hardware threads, 6 of 4 accelerators. The same options always give the same bytes.
+    Gen(generate::Options),
+    /// Check a configuration; list every fault with its key
+    ///
+    /// Of a configuration without fault what it comes to is shown, defaults included.
+    CheckConfig {
+        /// The configuration file
+        file: PathBuf,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// A file that can be written: its ending says as what.
@@ -91,6 +106,8 @@ impl Command {
             Self::Verify { paths, json } => verify::run(paths, *json, out),
             Self::Repair { path, out: target, json } => repair::run(path, target, *json, out),
             Self::Convert { from, to, metrics } => convert::run(from, to, metrics.as_deref()),
+            Self::Gen(options) => generate::run(options, out),
+            Self::CheckConfig { file, json } => check_config::run(file, *json, out),
         }
     }
 }

@@ -148,12 +148,18 @@ pub(crate) enum Keep {
     No,
 }
 
+/// Refuses what exists. Another process may still create it: `create` looks once more.
+pub(crate) fn ensure_new(path: &Path) -> Result<()> {
+    ensure!(path.symlink_metadata().is_err(), "{}: exists already", path.display());
+    Ok(())
+}
+
 /// Writes a new file: whole and durable, or not at all. What exists is never overwritten.
 pub(crate) fn create(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<Keep>,
 ) -> Result<()> {
-    ensure!(path.symlink_metadata().is_err(), "{}: exists already", path.display());
+    ensure_new(path)?;
     let context = || format!("write {}", path.display());
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));

@@ -1,10 +1,14 @@
 //! The `levelstore` program: looks into the files of a metric store, checks, repairs and converts
-//! them. It alone prints, opens files and knows the clock; what files mean, the format crates say.
+//! them, and generates load for one. It alone prints, opens files, reads configurations and knows the
+//! clock; what files mean, the format crates say.
 
 mod catalogue;
+mod check_config;
 mod cli;
+mod config;
 mod convert;
 mod files;
+mod generate;
 mod inspect;
 mod json;
 mod repair;

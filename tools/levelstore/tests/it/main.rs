@@ -1,7 +1,10 @@
 //! The program as its users run it: arguments in, documents, exit codes and files out.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod config;
 mod convert;
+#[path = "gen.rs"]
+mod generate;
 mod inspect;
 mod repair;
 mod verify;
