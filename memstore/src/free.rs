@@ -1,0 +1,54 @@
+//! Freeing: what is old and durable gives its memory back, by whole blocks.
+
+use crate::host::Host;
+use crate::selector::Selector;
+
+/// What [`Host::free`] has freed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// Blocks that held values.
+    pub blocks: u64,
+    /// Series that had nothing left.
+    pub series: u64,
+    /// Levels that had nothing left, the host itself not among them.
+    pub levels: u64,
+}
+
+impl Host {
+    /// Frees what lies before `before`, of the levels selected and all below them: the first blocks
+    /// of every run, the open one included, as long as all slots of a block have nominal times before
+    /// that and are in a durable snapshot. Runs, series and levels with nothing left go.
+    ///
+    /// A series without slots stays as long as a sample of the time `before` or later could continue
+    /// its last phase, which is for 512 slots; readers do not see it.
+    ///
+    /// ```
+    /// # use memstore::{CaptureEnd, Catalogue, Host, Limits, Selector};
+    /// # use std::num::NonZeroU32;
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// # let minute = NonZeroU32::new(60).unwrap();
+    /// # let mut host = Host::new();
+    /// let series = host.series(&[b"socket0"], metric)?;
+    /// host.write(series, minute, 1000, 0.5, &Limits::NONE)?;
+    /// assert_eq!(host.free(1_000_000, &Selector::host()).blocks, 0, "it is dirty");
+    ///
+    /// host.capture().unwrap();
+    /// host.capture_ended(CaptureEnd::Durable);
+    /// let freed = host.free(1_000_000, &Selector::host());
+    /// assert_eq!((freed.blocks, freed.series, freed.levels), (1, 1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn free(&mut self, before: i64, selector: &Selector) -> Freed {
+        let mut freed = Freed::default();
+        let selected = self.tree.select(selector.elements());
+        // Children first: their parents may have nothing left then.
+        for level in self.tree.preorder(&selected).into_iter().rev() {
+            freed.series += self.tree.retain_series(level, |series| {
+                freed.blocks += series.free(before).blocks;
+                !series.is_done_before(before)
+            });
+            freed.levels += self.tree.prune(level);
+        }
+        freed
+    }
+}

@@ -1,0 +1,236 @@
+use super::*;
+use crate::catalogue::Catalogue;
+use crate::sample::State;
+use crate::slots::BLOCK_SLOTS;
+
+const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+const HOUR: NonZeroU32 = NonZeroU32::new(3600).unwrap();
+
+fn series() -> Series {
+    Series::new(Catalogue::new().intern(b"metric"))
+}
+
+fn write(series: &mut Series, time: i64) -> Result<i64, Refused> {
+    series.write(MINUTE, time, 1.0, &Limits::NONE, 200).map(|placed| placed.nominal)
+}
+
+fn loaded(start: i64, values: &[f32]) -> Loaded<'_> {
+    Loaded { start, frequency: MINUTE, values, origin: Origin::Ours, state: State::Clean }
+}
+
+fn load(series: &mut Series, start: i64, values: &[f32]) {
+    series.load(&loaded(start, values), 200).unwrap();
+}
+
+/// Start, frequency and number of slots.
+fn runs(series: &Series) -> Vec<(i64, u32, u32)> {
+    series.runs().iter().map(|run| (run.start, run.frequency.get(), run.len())).collect()
+}
+
+#[test]
+fn a_slot_takes_from_half_an_interval_before_to_half_an_interval_behind() {
+    let mut series = series();
+    for (time, nominal) in [(1000, 1000), (1029, 1000), (1030, 1060), (1089, 1060), (1090, 1120)] {
+        assert_eq!(write(&mut series, time), Ok(nominal));
+    }
+    assert_eq!(runs(&series), [(1000, 60, 3)]);
+}
+
+#[test]
+fn a_run_is_extended_by_512_slots_in_both_directions_and_no_further() {
+    for (slots, start) in [(512, None), (513, Some(513)), (-512, None), (-513, Some(-513))] {
+        let mut series = series();
+        write(&mut series, 0).unwrap();
+        assert_eq!(write(&mut series, 60 * slots + 1), Ok(60 * slots + i64::from(start.is_some())));
+        assert_eq!(series.runs().len(), 1 + usize::from(start.is_some()), "{slots} slots");
+    }
+}
+
+#[test]
+fn in_front_of_a_run_values_keep_their_slots_and_their_states() {
+    let mut series = series();
+    (0..700).for_each(|minute| assert_eq!(write(&mut series, 60 * minute), Ok(60 * minute)));
+    series.runs_mut()[0].set_in_flight();
+    assert_eq!(write(&mut series, -60 * 300), Ok(-60 * 300));
+    let run = &series.runs()[0];
+    assert_eq!((run.start, run.len()), (-18_000, 1000));
+    let has_value: Vec<_> = (0..1000).filter(|&at| !run.slots.get(at).is_nan()).collect();
+    assert!(has_value.into_iter().eq([0].into_iter().chain(300..1000)));
+    let slots = |spans: &crate::spans::Spans| {
+        spans.iter().flatten().map(|position| run.slots.index(position)).collect::<Vec<_>>()
+    };
+    assert_eq!(slots(&run.dirty), [0]);
+    assert_eq!(slots(&run.in_flight), (300..1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_long_run_is_left_for_a_sample_that_is_off_by_more_than_a_quarter() {
+    for (len, off, opens) in [(511, 16, false), (512, 15, false), (512, 16, true), (512, -16, true)]
+    {
+        let mut series = series();
+        (0..len).for_each(|minute| assert!(write(&mut series, 60 * minute).is_ok()));
+        write(&mut series, 60 * len + off).unwrap();
+        assert_eq!(series.runs().len() == 2, opens, "{len} slots, {off} off");
+    }
+}
+
+#[test]
+fn what_arrives_never_continues_a_foreign_run_but_fills_it() {
+    let mut series = series();
+    let foreign = Loaded { origin: Origin::Foreign, ..loaded(1000, &[1.0, f32::NAN, 1.0]) };
+    series.load(&foreign, 0).unwrap();
+    assert_eq!(write(&mut series, 1070), Ok(1060));
+    assert_eq!(write(&mut series, 1170), Ok(1170));
+    assert_eq!(runs(&series), [(1000, 60, 3), (1170, 60, 1)]);
+    // In front, it is continued.
+    assert_eq!(write(&mut series, 945), Ok(940));
+}
+
+#[test]
+fn another_frequency_opens_a_run_and_the_earlier_one_keeps_its_slots() {
+    let mut series = series();
+    write(&mut series, 0).unwrap();
+    series.write(HOUR, 100, 1.0, &Limits::NONE, 0).unwrap();
+    assert_eq!(runs(&series), [(0, 60, 1), (100, 3600, 1)]);
+    // Both have a slot that takes it: the earlier one has it.
+    assert_eq!(write(&mut series, 29), Ok(0));
+    assert_eq!(write(&mut series, 31), Ok(100));
+}
+
+#[test]
+fn between_runs_it_is_forwards_before_backwards_and_never_into_the_next() {
+    let mut series = series();
+    write(&mut series, 0).unwrap();
+    write(&mut series, 60 * 1000 + 20).unwrap();
+    assert_eq!(write(&mut series, 60 * 400), Ok(60 * 400));
+    // 600 slots to the first run, and 87 to the second.
+    assert_eq!(write(&mut series, 60 * 913), Ok(60 * 913 + 20));
+    assert_eq!(runs(&series), [(0, 60, 401), (60 * 913 + 20, 60, 88)]);
+}
+
+#[test]
+fn a_loaded_value_of_another_phase_splits_the_run_around_it() {
+    let mut series = series();
+    (0..600).for_each(|minute| assert!(write(&mut series, 60 * minute).is_ok()));
+    load(&mut series, 60 * 300 + 7, &[5.0]);
+    assert_eq!(runs(&series), [(0, 60, 301), (18_007, 60, 1), (18_060, 60, 299)]);
+    assert_eq!(series.runs()[1].slots.get(0).to_bits(), 5.0_f32.to_bits());
+    let unsaved = series.runs().iter().map(|run| run.dirty.iter().map(|span| span.len()).sum());
+    assert_eq!(unsaved.collect::<Vec<usize>>(), [301, 0, 299]);
+}
+
+#[test]
+fn values_that_interleave_with_a_run_go_exactly_where_they_belong() {
+    let mut series = series();
+    load(&mut series, 0, &[1.0; 10]);
+    load(&mut series, 30, &[2.0; 10]);
+    assert_eq!(series.runs().len(), 20);
+    for minute in 0..10 {
+        for (off, value) in [(0, 1.0_f32), (30, 2.0)] {
+            let run = series.runs().iter().find(|run| run.start == 60 * minute + off).unwrap();
+            assert_eq!((run.len(), run.slots.get(0).to_bits()), (1, value.to_bits()));
+        }
+    }
+}
+
+#[test]
+fn a_gap_of_more_than_512_slots_between_loaded_values_divides_runs() {
+    let mut values = vec![f32::NAN; 2000];
+    for at in [3, 515, 1028] {
+        values[at] = 1.0;
+    }
+    let mut series = series();
+    load(&mut series, 0, &values);
+    assert_eq!(runs(&series), [(180, 60, 513), (60 * 1028, 60, 1)]);
+}
+
+#[test]
+fn a_value_of_another_frequency_goes_into_the_slot_of_its_time() {
+    let mut series = series();
+    load(&mut series, 0, &[1.0; 100]);
+    let hours = Loaded { frequency: HOUR, ..loaded(0, &[7.0, 8.0]) };
+    series.load(&hours, 0).unwrap();
+    assert_eq!(runs(&series), [(0, 60, 100)]);
+    assert_eq!(
+        [0, 1, 60].map(|at| series.runs()[0].slots.get(at).to_bits()),
+        [7.0_f32, 1.0, 8.0].map(f32::to_bits)
+    );
+}
+
+#[test]
+fn missing_values_overwrite_nothing_and_equal_clean_ones_stay_clean() {
+    let mut series = series();
+    load(&mut series, 0, &[1.0; 600]);
+    let mut again = [1.0; 600];
+    (again[3], again[4], again[500]) = (f32::NAN, 2.0, -0.0);
+    series.load(&Loaded { state: State::Dirty, ..loaded(0, &again) }, 0).unwrap();
+    let run = &series.runs()[0];
+    let dirty: Vec<_> =
+        run.dirty.iter().flatten().map(|position| run.slots.index(position)).collect();
+    assert_eq!(dirty, [4, 500]);
+    assert_eq!([3, 4].map(|at| run.slots.get(at).to_bits()), [1.0_f32, 2.0].map(f32::to_bits));
+}
+
+#[test]
+fn the_phase_of_a_series_that_was_freed_is_kept_for_512_slots() {
+    for (slots, kept) in [(1, true), (512, true), (513, false)] {
+        let mut series = series();
+        load(&mut series, 1000, &[1.0; 3]);
+        assert!(series.free(1121).slots == 3 && series.runs().is_empty());
+        let time = 1120 + 60 * slots + 20;
+        assert_eq!(write(&mut series, time), Ok(if kept { time - 20 } else { time }));
+    }
+    let mut series = series();
+    load(&mut series, 1000, &[1.0; 3]);
+    series.free(1121);
+    assert!(!series.is_done_before(1120 - 30 + 513 * 60 - 1));
+    assert!(series.is_done_before(1120 - 30 + 513 * 60));
+}
+
+#[test]
+fn only_whole_blocks_that_are_clean_and_old_are_freed() {
+    let mut series = series();
+    load(&mut series, 0, &vec![1.0; 3 * BLOCK_SLOTS as usize]);
+    let first = i64::from(BLOCK_SLOTS - 200); // The lead is 200.
+    assert_eq!(series.free(60 * (first - 1)).slots, 0);
+    assert_eq!(series.free(60 * (first - 1) + 1).slots, BLOCK_SLOTS - 200);
+    assert_eq!(series.runs()[0].start, 60 * first);
+    assert_eq!(write(&mut series, 60 * first + 60), Ok(60 * first + 60));
+    assert_eq!(series.free(i64::MAX).slots, 0, "the first block is dirty");
+}
+
+#[test]
+fn at_the_limits_of_time_a_slot_is_right_or_refused() {
+    for time in [i64::MIN, i64::MIN + 1, -1, i64::MAX - 1, i64::MAX] {
+        let mut series = series();
+        assert_eq!(write(&mut series, time), Ok(time));
+        for other in
+            [i64::MIN, i64::MIN + 29, i64::MIN + 31, 0, i64::MAX - 31, i64::MAX - 29, i64::MAX]
+        {
+            match write(&mut series, other) {
+                Ok(nominal) => assert!(nominal.abs_diff(other) <= 30),
+                Err(refused) => assert_eq!(refused, Refused::OutOfRange),
+            }
+        }
+    }
+    let mut series = series();
+    write(&mut series, i64::MAX - 50).unwrap();
+    // The slot that takes it would be at `i64::MAX + 10`.
+    assert_eq!(write(&mut series, i64::MAX), Err(Refused::OutOfRange));
+    assert_eq!(series.load(&loaded(i64::MAX - 59, &[1.0, 1.0]), 0), Err(Refused::OutOfRange));
+    assert_eq!(series.load(&loaded(i64::MAX - 59, &[1.0, f32::NAN]), 0), Ok(()));
+    assert_eq!(runs(&series).len(), 2);
+}
+
+#[test]
+fn a_refused_sample_changes_nothing() {
+    let mut series = series();
+    write(&mut series, 1000).unwrap();
+    let limits = Limits { oldest: 900, newest: 2000, takes_from: 1060 };
+    let mut refused = |time| series.write(MINUTE, time, 1.0, &limits, 0).unwrap_err();
+    assert_eq!(refused(899), Refused::TooOld);
+    assert_eq!(refused(2001), Refused::TooFarAhead);
+    // Their slots are at 1000 and 940.
+    assert_eq!((refused(1029), refused(969)), (Refused::TooOld, Refused::TooOld));
+    assert_eq!(runs(&series), [(1000, 60, 1)]);
+}

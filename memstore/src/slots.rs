@@ -1,0 +1,429 @@
+//! The values of a run, slot by slot: sealed blocks and an open one at the end.
+//!
+//! A slot has an *index* from the start of the run, and a *position*: its index plus the run's
+//! *lead*. A block is [`BLOCK_SLOTS`] positions, so the lead says how many slots the first block
+//! lacks. Leads of different series differ, so that the series of a host, which all get a sample at
+//! the same time, do not all seal a block at the same time.
+//!
+//! Sealed blocks are immutable and shared: a view that was taken stays what it was, whatever is
+//! written later. A block without values is not stored. The open block grows in small steps.
+
+use crate::{BLOCK_LEN, Block, MISSING, Stats};
+use core::ops::Range;
+
+/// Positions of a block. Twice as many cost less per sealed value, but more values would be open;
+/// half as many the reverse: for series of one to two days this is the least in sum.
+pub(crate) const BLOCK_SLOTS: u32 = 256;
+
+const SLOTS: usize = BLOCK_SLOTS as usize;
+const _: () = assert!(SLOTS <= BLOCK_LEN);
+
+/// Slots of one run: behind it arithmetic of positions could overflow.
+pub(crate) const MAX_SLOTS: u32 = 1 << 31;
+
+/// An open block begins with room for so many values, and grows by twice as many at a time.
+const FIRST_ROOM: usize = 16;
+const MORE_ROOM: usize = 2 * FIRST_ROOM;
+
+/// A series with fewer open values than this is not worth sealing.
+const WORTH_SEALING: usize = 8;
+
+/// Values by slot; NaN where there is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slots {
+    /// The position of slot 0, less than [`BLOCK_SLOTS`].
+    lead: u32,
+    len: u32,
+    /// The blocks before the open one; None: no value in it. If the open one is empty, the last of
+    /// these may be short.
+    sealed: Vec<Option<Block>>,
+    /// The open block, from its first slot on.
+    tail: Vec<f32>,
+}
+
+/// Whole blocks of [`Slots`], and where they begin.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) slots: Slots,
+    /// The index that slot 0 of the view has in the slots it was taken of.
+    pub(crate) first: u32,
+}
+
+/// How a block is stored, for those who list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    Sealed,
+    Open,
+    Gap,
+}
+
+fn seal(values: &[f32]) -> Option<Block> {
+    let has_value = values.iter().any(|value| !value.is_nan());
+    has_value.then(|| Block::encode(values).0)
+}
+
+impl Slots {
+    /// No slots yet.
+    pub(crate) fn new(lead: u32) -> Self {
+        Self { lead: lead % BLOCK_SLOTS, ..Self::default() }
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// The position of a slot.
+    #[inline]
+    pub(crate) fn position(&self, index: u32) -> u32 {
+        self.lead + index
+    }
+
+    /// The slot at a position.
+    pub(crate) fn index(&self, position: u32) -> u32 {
+        position.saturating_sub(self.lead)
+    }
+
+    /// The position behind the last slot.
+    #[inline]
+    pub(crate) fn end(&self) -> u32 {
+        self.lead + self.len
+    }
+
+    /// How many blocks there are, the open one included.
+    pub(crate) fn blocks(&self) -> usize {
+        self.sealed.len() + usize::from(!self.tail.is_empty())
+    }
+
+    /// The positions of a block.
+    pub(crate) fn block(&self, number: usize) -> Range<u32> {
+        let start = block_start(number);
+        start.max(self.lead)..start.saturating_add(BLOCK_SLOTS).min(self.end())
+    }
+
+    pub(crate) fn stored(&self, number: usize) -> Stored {
+        match self.sealed.get(number) {
+            Some(Some(_)) => Stored::Sealed,
+            Some(None) => Stored::Gap,
+            None => Stored::Open,
+        }
+    }
+
+    // ---- at the end ----
+
+    /// Adds a slot behind the last one.
+    #[inline]
+    pub(crate) fn push(&mut self, value: f32) {
+        // A tail that has room to grow is neither empty nor full, nor is its block.
+        if !self.tail.is_empty() && self.tail.len() < self.tail.capacity().min(self.tail_room()) {
+            self.tail.push(value);
+            self.len += 1;
+        } else {
+            self.append(&[value]);
+        }
+    }
+
+    /// Adds slots behind the last one.
+    pub(crate) fn append(&mut self, values: &[f32]) {
+        self.reopen();
+        let mut rest = values;
+        while !rest.is_empty() {
+            let room = self.tail_room() - self.tail.len();
+            if room == 0 {
+                self.seal_tail();
+                continue;
+            }
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            // Nobody would see the block open.
+            if self.tail.is_empty() && !later.is_empty() {
+                self.push_sealed(seal(now));
+            } else {
+                self.make_room(now.len());
+                self.tail.extend_from_slice(now);
+            }
+            self.len += u32::try_from(now.len()).unwrap_or(0);
+            rest = later;
+        }
+    }
+
+    /// Adds slots without a value.
+    pub(crate) fn append_gap(&mut self, mut count: u32) {
+        const GAP: [f32; SLOTS] = [MISSING; SLOTS];
+        while count > 0 {
+            let now = count.min(BLOCK_SLOTS);
+            self.append(&GAP[..now as usize]);
+            count -= now;
+        }
+    }
+
+    /// Puts a value into the last slot.
+    #[inline]
+    pub(crate) fn replace_last(&mut self, value: f32) {
+        match self.tail.last_mut() {
+            Some(last) => *last = value,
+            None => self.set(self.len.saturating_sub(1), value),
+        }
+    }
+
+    /// Seals the open block although it is not full, if that saves memory: nothing is expected to
+    /// follow.
+    pub(crate) fn close(&mut self) {
+        if self.tail.len() >= WORTH_SEALING {
+            self.seal_tail();
+        }
+        self.tail.shrink_to_fit();
+        self.sealed.shrink_to_fit();
+    }
+
+    /// How many slots the open block can have.
+    #[inline]
+    fn tail_room(&self) -> usize {
+        let start = block_start(self.sealed.len());
+        (start + BLOCK_SLOTS - start.max(self.lead)) as usize
+    }
+
+    fn make_room(&mut self, count: usize) {
+        let len = self.tail.len() + count;
+        if len > self.tail.capacity() {
+            let wanted =
+                if len <= FIRST_ROOM { FIRST_ROOM } else { len.next_multiple_of(MORE_ROOM) };
+            self.tail.reserve_exact(wanted.min(self.tail_room()) - self.tail.len());
+        }
+    }
+
+    #[cold]
+    fn seal_tail(&mut self) {
+        let tail = core::mem::take(&mut self.tail);
+        self.push_sealed(seal(&tail));
+    }
+
+    fn push_sealed(&mut self, block: Option<Block>) {
+        if self.sealed.len() == self.sealed.capacity() {
+            self.sealed.reserve_exact(1 + self.sealed.len() / 8);
+        }
+        self.sealed.push(block);
+    }
+
+    /// The last sealed block is open again if it is short.
+    fn reopen(&mut self) {
+        if self.tail.is_empty() && self.len > 0 && !self.end().is_multiple_of(BLOCK_SLOTS) {
+            let last = self.sealed.len() - 1;
+            let mut tail = vec![MISSING; self.block(last).len()];
+            if let Some(Some(block)) = self.sealed.pop() {
+                block.decode_range(0, &mut tail);
+            }
+            self.tail = tail;
+        }
+    }
+
+    // ---- in front ----
+
+    /// Adds slots without a value before the first one. Says by how much positions have moved up.
+    pub(crate) fn extend_front(&mut self, count: u32) -> u32 {
+        let fits = count.min(self.lead);
+        self.extend_first_block(fits);
+        let blocks = (count - fits).div_ceil(BLOCK_SLOTS);
+        if blocks > 0 {
+            self.sealed.splice(0..0, core::iter::repeat_n(None, blocks as usize));
+            self.lead = blocks * BLOCK_SLOTS - (count - fits);
+            self.len += count - fits;
+        }
+        blocks * BLOCK_SLOTS
+    }
+
+    fn extend_first_block(&mut self, count: u32) {
+        let gap = core::iter::repeat_n(MISSING, count as usize);
+        match self.sealed.first_mut() {
+            Some(Some(block)) if count > 0 => {
+                let mut values: Vec<f32> = gap.collect();
+                values.resize(values.len() + block.len(), MISSING);
+                block.decode_range(0, &mut values[count as usize..]);
+                *block = Block::encode(&values).0;
+            }
+            Some(_) => {}
+            None => {
+                self.make_room(count as usize);
+                self.tail.splice(0..0, gap);
+            }
+        }
+        self.lead -= count;
+        self.len += count;
+    }
+
+    // ---- anywhere ----
+
+    pub(crate) fn get(&self, index: u32) -> f32 {
+        let mut value = [MISSING];
+        self.read(index, &mut value);
+        value[0]
+    }
+
+    /// Fills `out` with the values from a slot on, and NaN behind the last one.
+    pub(crate) fn read(&self, from: u32, out: &mut [f32]) {
+        let mut position = self.position(from);
+        let mut rest = out;
+        while !rest.is_empty() {
+            let number = block_number(position);
+            let behind = block_start(number) + BLOCK_SLOTS;
+            let count = rest.len().min((behind - position) as usize);
+            let (now, later) = rest.split_at_mut(count);
+            self.read_block(number, position, now);
+            position = behind;
+            rest = later;
+        }
+    }
+
+    /// The statistics of `count` slots from `from` on.
+    pub(crate) fn stats(&self, from: u32, count: u32) -> Stats {
+        let mut stats = Stats::default();
+        let (mut position, end) = (self.position(from), self.position(from + count));
+        while position < end {
+            let number = block_number(position);
+            let behind = end.min(block_start(number) + BLOCK_SLOTS);
+            let skip = (position - block_start(number).max(self.lead)) as usize;
+            let count = (behind - position) as usize;
+            stats = stats.merge(match self.sealed.get(number) {
+                Some(Some(block)) => block.stats(skip, count),
+                Some(None) => Stats::default(),
+                None => Stats::of(self.tail.get(skip..skip + count).unwrap_or(&[])),
+            });
+            position = behind;
+        }
+        stats
+    }
+
+    fn read_block(&self, number: usize, from: u32, out: &mut [f32]) {
+        let skip = (from - block_start(number).max(self.lead)) as usize;
+        match self.sealed.get(number) {
+            Some(Some(block)) => block.decode_range(skip, out),
+            None if number == self.sealed.len() => {
+                let values = self.tail.get(skip..).unwrap_or(&[]);
+                let (inside, behind) = out.split_at_mut(values.len().min(out.len()));
+                inside.copy_from_slice(&values[..inside.len()]);
+                behind.fill(MISSING);
+            }
+            Some(None) | None => out.fill(MISSING),
+        }
+    }
+
+    /// Puts a value into a slot that there is.
+    pub(crate) fn set(&mut self, index: u32, value: f32) {
+        let position = self.position(index);
+        self.change(position..position + 1, |_, slot| {
+            *slot = value;
+            true
+        });
+    }
+
+    /// Lets `change` see the slots at these positions, and change them; it says whether it did.
+    pub(crate) fn change(
+        &mut self,
+        positions: Range<u32>,
+        mut change: impl FnMut(u32, &mut f32) -> bool,
+    ) {
+        let mut start = positions.start;
+        while start < positions.end {
+            let number = block_number(start);
+            let first = block_start(number).max(self.lead);
+            let end = positions.end.min(block_start(number) + BLOCK_SLOTS);
+            let inside = (start - first) as usize..(end - first) as usize;
+            let mut changed = false;
+            let mut visit = |values: &mut [f32]| {
+                for (position, value) in (start..end).zip(&mut values[inside.clone()]) {
+                    changed |= change(position, value);
+                }
+            };
+            if number == self.sealed.len() {
+                visit(&mut self.tail);
+            } else {
+                let mut values = [MISSING; SLOTS];
+                let values = &mut values[..self.block(number).len()];
+                self.read_block(number, first, values);
+                visit(values);
+                if changed {
+                    self.sealed[number] = seal(values);
+                }
+            }
+            start = end;
+        }
+    }
+
+    /// Takes out the slots from `index` on, which is neither the first nor behind the last. Also
+    /// says by how much their positions have moved down.
+    pub(crate) fn split_off(&mut self, index: u32) -> (Self, u32) {
+        let at = self.position(index);
+        let number = block_number(at);
+        let block = self.block(number);
+        let mut values = vec![MISSING; block.len()];
+        self.read_block(number, block.start, &mut values);
+        let (before, behind) = values.split_at((at - block.start) as usize);
+
+        let mut right = Self::new(at);
+        right.len = self.len - index;
+        self.len = index;
+        if number < self.sealed.len() {
+            let later = self.sealed.split_off(number + 1);
+            right.sealed = core::iter::once(seal(behind)).chain(later).collect();
+            right.tail = core::mem::take(&mut self.tail);
+            self.sealed.pop();
+            if !before.is_empty() {
+                self.push_sealed(seal(before));
+            }
+        } else {
+            right.tail = behind.to_vec();
+            self.tail.truncate(before.len());
+        }
+        self.sealed.shrink_to_fit();
+        (right, block_start(number))
+    }
+
+    /// Forgets the first blocks. Says how many slots that were, and by how much positions have
+    /// moved down.
+    pub(crate) fn drop_front(&mut self, blocks: usize) -> (u32, u32) {
+        let slots = self.block(blocks.saturating_sub(1)).end - self.lead;
+        if slots >= self.len {
+            let len = self.len;
+            *self = Self::new(self.lead);
+            return (len, 0);
+        }
+        self.sealed.drain(..blocks);
+        self.sealed.shrink_to(self.sealed.len() + self.sealed.len() / 8);
+        self.len -= slots;
+        self.lead = 0;
+        (slots, block_start(blocks))
+    }
+
+    /// The blocks that hold the slots `range`, which is neither empty nor longer than all.
+    pub(crate) fn view(&self, range: Range<u32>) -> View {
+        let first = block_number(self.position(range.start));
+        let last = block_number(self.position(range.end) - 1);
+        let start = self.block(first).start;
+        let sealed = self.sealed.get(first..self.sealed.len().min(last + 1)).unwrap_or(&[]);
+        let open = last >= self.sealed.len();
+        let slots = Self {
+            lead: start - block_start(first),
+            len: self.block(last).end - start,
+            sealed: sealed.to_vec(),
+            tail: if open { self.tail.clone() } else { Vec::new() },
+        };
+        View { slots, first: self.index(start) }
+    }
+
+    /// Bytes of the allocator: of sealed blocks with their list, and of the open block.
+    pub(crate) fn heap_bytes(&self) -> (usize, usize) {
+        let list = self.sealed.capacity() * size_of::<Option<Block>>();
+        let blocks: usize = self.sealed.iter().flatten().map(Block::heap_bytes).sum();
+        (list + blocks, self.tail.capacity() * size_of::<f32>())
+    }
+}
+
+fn block_number(position: u32) -> usize {
+    (position / BLOCK_SLOTS) as usize
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a position fits u32, and so does its block")]
+fn block_start(number: usize) -> u32 {
+    number as u32 * BLOCK_SLOTS
+}
+
+#[cfg(test)]
+mod tests;
