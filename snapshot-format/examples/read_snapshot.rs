@@ -1,4 +1,4 @@
-//! Reads a binary snapshot: `cargo run -p snapshot-format --example read -- FILE`.
+//! Reads a binary snapshot: `cargo run -p snapshot-format --example read_snapshot -- FILE`.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "the program reads the file")]
 
 use snapshot_format::Snapshot;

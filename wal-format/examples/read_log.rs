@@ -1,4 +1,4 @@
-//! Prints the records of a log: `cargo run -p wal-format --example read -- FILE`.
+//! Prints the records of a log: `cargo run -p wal-format --example read_log -- FILE`.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program, not a library")]
 
 use wal_format::{Found, Reader};
