@@ -199,3 +199,44 @@ fn a_flipped_length_that_ends_at_a_record_in_a_name_invents_nothing() {
         }
     }
 }
+
+/// Both its lengths name the end of the file: it is torn, whatever lies inside.
+#[test]
+fn a_record_inside_a_damaged_last_record_is_not_taken_for_one() {
+    let inner = frame(&payload(666, b"invented", &[], 0, 60));
+    let outer = frame(&payload(0, &inner, &[b"cpu0"], 0, 60));
+    let (log, starts) = log_of(&[records(1, 50)[0].clone(), outer.clone()]);
+    // Where neither a length nor a name's length is hit.
+    let lengths = |byte: usize| {
+        (4..8).contains(&byte) || (16..18).contains(&byte) || byte >= 18 + inner.len()
+    };
+    for bit in (0..outer.len() * 8).filter(|bit| !lengths(bit / 8)) {
+        let mut damaged = log.clone();
+        damaged[54 + bit / 8] ^= 1 << (bit % 8);
+        let (found, gaps, end, _) = outcome(&damaged);
+        assert_eq!((found, gaps), (vec![starts[0]], vec![]), "bit {bit}");
+        assert!(matches!(end, End::Torn(gap) if gap.offset == starts[1]), "bit {bit}");
+    }
+}
+
+#[test]
+fn zeros_behind_other_bytes_are_not_the_cause() {
+    let (log, starts) = log_of(&records(1, 50));
+    for first in [&b"\x01"[..], b"\xA1\xA7\x1D\xCC\x0F"] {
+        let log = [&log[..], first, &[0; 5000]].concat();
+        let (found, _, end, _) = outcome(&log);
+        assert_eq!(found, starts);
+        assert!(matches!(end, End::Torn(gap) if gap.cause != Cause::Zeros), "{end:?}");
+    }
+}
+
+#[test]
+fn of_several_faults_the_first_decides() {
+    let (mut log, _) = log_of(&records(6, 50));
+    for at in [80, 180] {
+        log[at] ^= 1;
+    }
+    let (_, gaps, end, verdict) = outcome(&log);
+    assert_eq!((gaps, end), (vec![(54, 50), (154, 50)], End::Clean));
+    assert!(matches!(verdict, Verdict::Damaged(gap) if gap.offset == 54));
+}

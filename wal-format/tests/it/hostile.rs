@@ -87,3 +87,31 @@ fn checksums_of_records_that_claim_to_be_long_are_on_the_account_too() {
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     assert!(matches!(scan.end(), Some(End::GaveUp(_))), "{:?}", scan.end());
 }
+
+/// The search itself must pay: here nothing else costs a checksum.
+#[test]
+fn a_search_through_decoys_alone_gives_up() {
+    let record = &records(1, 50)[0];
+    let log = [&HEADER, &record[..], b"\0", &decoys(), record].concat();
+    let mut scan = Scan::new(&log);
+    assert_eq!(scan.by_ref().count(), 1);
+    assert!(matches!(scan.end(), Some(End::GaveUp(gap)) if gap.offset == 54), "{:?}", scan.end());
+}
+
+/// The fields of a small record claim sixty thousand bytes, whose checksum is computed to find out
+/// whether they are right.
+#[test]
+fn fields_that_claim_much_are_on_the_account() {
+    let honest = &records(1, 50)[0];
+    let mut lying = frame(&payload(0, b"", &[], 0, 0));
+    lying[16..18].copy_from_slice(&60_000_u16.to_le_bytes());
+    let unit = [&lying[..], honest].concat();
+    let log = [&HEADER[..], &unit.repeat(20_000)].concat();
+    let mut scan = Scan::new(&log);
+    let found = scan.by_ref().filter(|found| matches!(found, Found::Record(_))).count();
+    assert!(found > 0);
+    let Some(End::GaveUp(gap)) = scan.end() else { panic!("{:?}", scan.end()) };
+    assert!(gap.offset > 4, "not at once");
+    let Some(Verdict::Damaged(first)) = scan.verdict() else { panic!("{:?}", scan.verdict()) };
+    assert_eq!(first.offset, 4, "the first fault decides");
+}

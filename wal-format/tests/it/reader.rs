@@ -107,3 +107,15 @@ fn an_error_of_the_source_is_passed_on_and_reading_can_go_on() {
     assert!(errors > 5);
     assert_eq!(reader.end(), Some(End::Clean));
 }
+
+/// Behind more damage than the window holds, the magic of the next record comes in two reads.
+#[test]
+fn a_magic_on_the_edge_of_the_window_is_found() {
+    let records = records(2, 64);
+    for more in 0..8 {
+        let damage = vec![0x55; (2 << 20) + 100 + more];
+        let log = [&HEADER, &records[0][..], &damage, &records[1]].concat();
+        let source = Trickle { bytes: &log, at_once: 8, interrupted: false };
+        assert_eq!(by_reader(source).3.records, 2, "{more}");
+    }
+}
