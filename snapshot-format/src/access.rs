@@ -2,8 +2,6 @@
 
 use crate::decode::Walk;
 use crate::layout::VALUE_LEN;
-use crate::sorted::Sorted;
-use crate::tree::Tree;
 use crate::verify::Integrity;
 use zerocopy::IntoBytes;
 
@@ -181,44 +179,6 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn events(&self) -> Events<'a> {
         Events { walk: Walk::new(self.levels).ok() }
-    }
-
-    /// The series in the order of (path, name), each name once: an index of the series is built,
-    /// the values stay where they are.
-    ///
-    /// ```
-    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
-    /// # let root = Counts { metrics: 0, children: 1 };
-    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, root)?;
-    /// # encoder.enter(b"socket0", Counts { metrics: 1, children: 0 })?;
-    /// # encoder.series(b"mem_bw", 60, 0, &[0.5, 1.0])?;
-    /// # encoder.leave()?;
-    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
-    /// for entry in &Snapshot::parse(&bytes)?.sorted() {
-    ///     assert!(entry.path().eq([b"socket0"]));
-    ///     assert_eq!(entry.series().name, b"mem_bw");
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn sorted(&self) -> Sorted<'a> {
-        Sorted::new(self)
-    }
-
-    /// A copy of everything as a tree of maps, each name once.
-    ///
-    /// ```
-    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
-    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 1, children: 0 })?;
-    /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
-    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
-    /// let tree = Snapshot::parse(&bytes)?.to_tree();
-    /// assert_eq!(tree.root.metrics[b"cpu_load"].values, [0.5, 1.0]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn to_tree(&self) -> Tree {
-        Tree::from_snapshot(self)
     }
 }
 

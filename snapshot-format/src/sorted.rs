@@ -157,6 +157,30 @@ fn ranks(levels: &[LevelLink<'_>]) -> Vec<usize> {
     ranks
 }
 
+impl<'a> Snapshot<'a> {
+    /// The series in the order of (path, name), each name once: an index of the series is built,
+    /// the values stay where they are.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
+    /// # let root = Counts { metrics: 0, children: 1 };
+    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, root)?;
+    /// # encoder.enter(b"socket0", Counts { metrics: 1, children: 0 })?;
+    /// # encoder.series(b"mem_bw", 60, 0, &[0.5, 1.0])?;
+    /// # encoder.leave()?;
+    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
+    /// for entry in &Snapshot::parse(&bytes)?.sorted() {
+    ///     assert!(entry.path().eq([b"socket0"]));
+    ///     assert_eq!(entry.series().name, b"mem_bw");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn sorted(&self) -> Sorted<'a> {
+        Sorted::new(self)
+    }
+}
+
 impl<'s, 'a> IntoIterator for &'s Sorted<'a> {
     type Item = SortedSeries<'s, 'a>;
     type IntoIter = SortedIter<'s, 'a>;

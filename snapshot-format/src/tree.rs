@@ -80,6 +80,24 @@ impl From<Series<'_>> for OwnedSeries {
     }
 }
 
+impl Snapshot<'_> {
+    /// A copy of everything as a tree of maps, each name once.
+    ///
+    /// ```
+    /// # use snapshot_format::{Counts, Encoder, Snapshot, TrailerFields};
+    /// # let mut encoder = Encoder::new(Vec::new(), 0, 120, Counts { metrics: 1, children: 0 })?;
+    /// # encoder.series(b"cpu_load", 60, 0, &[0.5, 1.0])?;
+    /// # let (bytes, _) = encoder.finish(TrailerFields::default())?;
+    /// let tree = Snapshot::parse(&bytes)?.to_tree();
+    /// assert_eq!(tree.root.metrics[b"cpu_load"].values, [0.5, 1.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_tree(&self) -> Tree {
+        Tree::from_snapshot(self)
+    }
+}
+
 impl Tree {
     /// Copies a snapshot. Of a name that stands twice in a level the last counts.
     ///

@@ -44,6 +44,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 
+mod found;
 mod layout;
 mod machine;
 mod names;
@@ -52,6 +53,7 @@ mod record;
 mod scan;
 mod writer;
 
+pub use found::{Cause, End, Found, Gap, Located, Tally, Verdict};
 pub use layout::{
     ELEMENT_LEN_MAX, FILE_HEADER_LEN, FILE_MAGIC, METRIC_LEN_MAX, PATH_LEN_MAX, PAYLOAD_LEN,
     RECORD_LEN_MAX, RECORD_MAGIC,
@@ -59,5 +61,5 @@ pub use layout::{
 pub use names::{Names, NamesBuf, Path, TooLong};
 pub use reader::Reader;
 pub use record::{DecodeError, Record};
-pub use scan::{Cause, End, Found, Gap, Located, Scan, Tally, Verdict};
+pub use scan::Scan;
 pub use writer::{SegmentWriter, encode_file_header};

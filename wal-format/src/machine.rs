@@ -8,13 +8,13 @@
 //! lengths, the payload's and that of the fields, and a flipped bit can make only one of them lie:
 //! the checksum says which, or that both are right.
 
+use crate::found::{Cause, End, Gap, Located, Tally, Verdict};
 use crate::layout::{
     Checksum, FILE_HEADER_LEN, FILE_MAGIC, FileHeader, Frame, Frequency, Head, PAYLOAD_LEN,
     RECORD_LEN_MAX, RECORD_MAGIC, ValueBits,
 };
 use crate::names::Names;
 use crate::record::{DecodeError, Record, holds, split_frame};
-use crate::scan::{Cause, End, Gap, Located, Tally, Verdict};
 use zerocopy::FromBytes;
 
 /// Bytes of checksums that may be computed in vain, for each byte skipped.

@@ -1,7 +1,7 @@
 //! Reading a segment from a stream, in bounded memory.
 
+use crate::found::{End, Found, Tally, Verdict};
 use crate::machine::{Machine, SEARCH_WINDOW, Step};
-use crate::scan::{End, Found, Tally, Verdict};
 use std::io::{self, ErrorKind, Read};
 
 /// How much is asked of the source at a time.

@@ -111,12 +111,3 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 impl core::iter::FusedIterator for Lines<'_> {}
-
-/// What follows the newline at the front of `bytes`, if one is there.
-#[inline]
-pub(crate) fn line_end(bytes: &[u8]) -> Option<&[u8]> {
-    match bytes {
-        [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => Some(rest),
-        _ => None,
-    }
-}

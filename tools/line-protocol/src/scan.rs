@@ -85,3 +85,12 @@ const HIGH: u64 = EACH << 7;
 fn differs(word: u64, byte: u8) -> u64 {
     (word ^ (EACH * u64::from(byte))).wrapping_add(!HIGH)
 }
+
+/// What follows the newline at the front of `bytes`, if one is there.
+#[inline]
+pub(crate) fn line_end(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => Some(rest),
+        _ => None,
+    }
+}

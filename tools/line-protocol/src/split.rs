@@ -6,8 +6,8 @@
 
 use crate::key::{Key, key_len};
 use crate::line::{Category, Field, LINE_LEN_MAX, Line, Prediction};
-use crate::lines::line_end;
 use crate::reason::{Fault, Reason};
+use crate::scan::line_end;
 use crate::scan::token_len;
 use crate::{number, time};
 use memchr::memchr2;

@@ -47,7 +47,7 @@ pub(crate) fn usual(bytes: &[u8]) -> Option<(i64, &[u8])> {
     if bytes.len() - rest.len() > 18 {
         return None;
     }
-    Some((seconds(number.cast_signed()), crate::lines::line_end(rest)?))
+    Some((seconds(number.cast_signed()), crate::scan::line_end(rest)?))
 }
 
 /// Eight digits at once: neighbours are added up in pairs, then pairs of pairs, within one word.
