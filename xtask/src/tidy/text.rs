@@ -12,6 +12,8 @@ const UNFINISHED_CODE: &[&str] = &[
     concat!("db", "g!"),
     concat!("#[ig", "nore"),
 ];
+/// Not a test that is switched off, but what another test starts as a process of its own.
+const OTHER_PROCESS: &str = concat!("#[ig", "nore = \"the other process of");
 const MACHINES: &[&str] = &[
     concat!("/wo", "rk/"),
     concat!("/ho", "me/"),
@@ -37,7 +39,8 @@ pub(super) fn unfinished(path: &str, source: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(source.lines()) {
         let words = UNFINISHED_WORDS.iter().filter(|word| has_word(line, word));
-        let code = UNFINISHED_CODE.iter().filter(|code| line.contains(**code));
+        let unfinished = |code: &&&str| line.contains(**code) && !line.contains(OTHER_PROCESS);
+        let code = UNFINISHED_CODE.iter().filter(unfinished);
         for found in words.chain(code) {
             findings
                 .push(Finding::failure(format!("{path}:{number}"), format!("unfinished: {found}")));
@@ -90,6 +93,15 @@ fn starts_a_path(line: &str, folder: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_can_be_the_other_process_of_another_but_not_switched_off() {
+        let attribute = |reason: &str| format!("{}{reason}]", concat!("#[ig", "nore"));
+        assert_eq!(unfinished("a.rs", &attribute(" = \"the other process of a test\"")).len(), 0);
+        for reason in ["", " = \"slow\""] {
+            assert_eq!(unfinished("a.rs", &attribute(reason)).len(), 1);
+        }
+    }
 
     #[test]
     fn unfinished_work_is_found_with_its_line() {

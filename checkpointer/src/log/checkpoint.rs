@@ -1,0 +1,107 @@
+//! What a checkpoint of a host means to its log.
+
+use std::time::Duration;
+
+use wal_format::Verdict;
+
+use super::error::{DiskFailure, Operation, Unacknowledged};
+use super::host::{HostLog, Owner};
+use super::planted::{Planted, is_planted};
+use super::queue::Mark;
+use super::start::{StartError, find, read_log, segment_path};
+use crate::disk::Disk;
+
+/// What has become of the segments that a snapshot covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Deleted.
+    pub segments: u64,
+    /// Found damaged by this process: kept as `.damaged`.
+    pub damaged: u64,
+}
+
+impl<D: Disk, O: Owner> HostLog<D, O> {
+    /// The checkpoint with this mark is durable: its snapshot, its name and its directory. All up
+    /// to the mark is acknowledged, what of it waits in the buffer is forgotten, and the segments
+    /// in front of the mark are deleted. One that was found at start is scanned before; if it is
+    /// damaged, it is kept under another name.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if segments are left over, which is harmless: the next checkpoint tries
+    /// again. The rest holds all the same.
+    pub fn checkpoint_succeeded(&self, mark: Mark) -> Result<Dropped, StartError> {
+        let mut lock = self.lock_log_to_tell();
+        lock.covered(self, mark);
+        lock.checkpoint_ended(self);
+        drop(lock);
+        let mut covered = mark.next_number.saturating_sub(1);
+        if is_planted(Planted::UncoveredSegmentDropped) {
+            covered += 1;
+        }
+        self.drop_segments(covered)
+    }
+
+    /// The running checkpoint has failed. Its mark means nothing more, and the log goes on.
+    pub fn checkpoint_failed(&self) {
+        self.lock_log_to_tell().checkpoint_ended(self);
+    }
+
+    /// Deletes the segments up to a number. They are scanned without the log lock, which writers
+    /// need, and deleted under it.
+    fn drop_segments(&self, covered: u64) -> Result<Dropped, StartError> {
+        let found = find(&self.log.disk, &self.directory)?;
+        let mut damaged = Vec::new();
+        let mut sound = Vec::new();
+        for segment in found.segments.iter().filter(|segment| segment.number <= covered) {
+            let path = segment_path(&self.directory, segment.number);
+            let is_own = segment.number >= self.first_own_number;
+            let kind = if is_own || !self.is_damaged(&path)? { &mut sound } else { &mut damaged };
+            kind.push(path);
+        }
+        let _lock = self.lock_log_to_tell();
+        for path in &sound {
+            let removed = self.log.disk.remove(path);
+            removed.map_err(DiskFailure::of(Operation::Remove, path))?;
+            self.log.counters.dropped.add(1);
+        }
+        for path in &damaged {
+            let renamed = self.log.disk.rename(path, &format!("{path}.damaged"));
+            renamed.map_err(DiskFailure::of(Operation::Rename, path))?;
+            self.log.counters.kept_damaged.add(1);
+        }
+        Ok(Dropped { segments: sound.len() as u64, damaged: damaged.len() as u64 })
+    }
+
+    /// Only a power loss damages a log, and that ends the process: our own are never scanned.
+    fn is_damaged(&self, path: &str) -> Result<bool, DiskFailure> {
+        let contents = read_log(&self.log.disk, path, |_| {})?;
+        Ok(matches!(contents.verdict, Verdict::Damaged(_) | Verdict::NotALog(_)))
+    }
+
+    /// Writes and syncs everything and closes the files, in every mode: what a clean end does.
+    ///
+    /// # Errors
+    ///
+    /// [`Unacknowledged`] if something is not durable. What could be closed is closed.
+    pub fn close(&self, now: Duration, patience: Duration) -> Result<(), Unacknowledged> {
+        self.drain(now, patience)?;
+        let mut shared = self.lock_shared();
+        while shared.syncing {
+            let moves = shared.moves;
+            shared = self.wait_for_move(shared, moves, patience)?;
+        }
+        shared.syncing = true;
+        drop(shared);
+        self.sync_round(patience)?;
+        let mut lock = self.lock_log(patience).ok_or(Unacknowledged::TimedOut)?;
+        for target in lock.segments.targets() {
+            let outcome = self.sync_target(&target);
+            self.target_synced(&mut lock, &target, outcome);
+        }
+        if lock.holding || lock.needs_checkpoint() || !lock.close_files() {
+            return Err(Unacknowledged::NeedsCheckpoint);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Bugs that the tests plant, to see that they are found. Without the feature `planted` there are
+//! none: the question for one is answered by the compiler.
+
+/// One rule of the log broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the rule that it breaks")]
+pub enum Planted {
+    AcknowledgedBeforeWrite,
+    AcknowledgedBeforeSync,
+    WrongSegmentSyncedAfterMark,
+    SyncedNotContiguous,
+    TwoMarksWithOneNumber,
+    DirectoryNotSynced,
+    ParentsNotSynced,
+    ClosedUnsynced,
+    BoundNotEnforced,
+    OrderBrokenBetweenDrains,
+    InterruptionIsFailure,
+    AppendedBehindTornTail,
+    FailedSyncForgotten,
+    WrittenPastRunningMark,
+    PartOfBatchTakenForWhole,
+    UncoveredSegmentDropped,
+    FoundBelievedSynced,
+}
+
+impl Planted {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::AcknowledgedBeforeWrite,
+        Self::AcknowledgedBeforeSync,
+        Self::WrongSegmentSyncedAfterMark,
+        Self::SyncedNotContiguous,
+        Self::TwoMarksWithOneNumber,
+        Self::DirectoryNotSynced,
+        Self::ParentsNotSynced,
+        Self::ClosedUnsynced,
+        Self::BoundNotEnforced,
+        Self::OrderBrokenBetweenDrains,
+        Self::InterruptionIsFailure,
+        Self::AppendedBehindTornTail,
+        Self::FailedSyncForgotten,
+        Self::WrittenPastRunningMark,
+        Self::PartOfBatchTakenForWhole,
+        Self::UncoveredSegmentDropped,
+        Self::FoundBelievedSynced,
+    ];
+}
+
+#[cfg(feature = "planted")]
+mod switch {
+    use super::Planted;
+    use std::cell::Cell;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Planted>> = const { Cell::new(None) };
+    }
+
+    /// Plants a bug in what this thread does from now on; `None` takes it out.
+    pub fn plant(bug: Option<Planted>) {
+        PLANTED.set(bug);
+    }
+
+    pub(crate) fn is_planted(bug: Planted) -> bool {
+        PLANTED.get() == Some(bug)
+    }
+}
+
+#[cfg(not(feature = "planted"))]
+mod switch {
+    use super::Planted;
+
+    pub(crate) const fn is_planted(_: Planted) -> bool {
+        false
+    }
+}
+
+pub(crate) use switch::is_planted;
+#[cfg(feature = "planted")]
+pub use switch::plant;
