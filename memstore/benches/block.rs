@@ -83,9 +83,13 @@ impl Data {
 
     /// Whole blocks, as the values of runs that go on are sealed.
     fn blocks(self) -> (Vec<f32>, Vec<Block>) {
+        self.blocks_of(BLOCK_LEN)
+    }
+
+    fn blocks_of(self, len: usize) -> (Vec<f32>, Vec<Block>) {
         let mut values = self.values();
-        values.truncate(values.len() / BLOCK_LEN * BLOCK_LEN);
-        let blocks = values.chunks(BLOCK_LEN).map(|values| Block::encode(values).0).collect();
+        values.truncate(values.len() / len * len);
+        let blocks = values.chunks(len).map(|values| Block::encode(values).0).collect();
         (values, blocks)
     }
 }
@@ -112,10 +116,10 @@ fn encode<const LEN: usize>(bencher: Bencher<'_, '_>, data: Data) {
     });
 }
 
-#[divan::bench(args = DATA)]
-fn decode(bencher: Bencher<'_, '_>, data: Data) {
-    let (values, blocks) = data.blocks();
-    let mut out = [0.0; BLOCK_LEN];
+#[divan::bench(args = DATA, consts = LENGTHS)]
+fn decode<const LEN: usize>(bencher: Bencher<'_, '_>, data: Data) {
+    let (values, blocks) = data.blocks_of(LEN);
+    let mut out = [0.0; LEN];
     bencher.counter(ItemsCount::new(values.len())).bench_local(|| {
         for block in &blocks {
             block.decode_range(0, &mut out);

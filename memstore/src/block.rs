@@ -13,6 +13,7 @@
 //! | offset | size | field      | meaning                                                          |
 //! |-------:|-----:|------------|------------------------------------------------------------------|
 //! |      0 |    1 | scheme     | `e` ≤ 10: the value is level / 10^e, in `f32` arithmetic;        |
+//! |        |      |            | 16 + `e`: it is 10^e / level, in `f32` arithmetic;               |
 //! |        |      |            | 255: its bits, those below the sign flipped for negative values  |
 //! |      1 |    1 | width      | bits 0–5: `w`, of an integer, 0 to 32; bit 7: the highest        |
 //! |        |      |            | integer of that width stands for a missing sample                |
@@ -198,6 +199,13 @@ fn position(bytes: [u8; POSITION_LEN]) -> usize {
 
 impl Block {
     /// Seals the first [`BLOCK_LEN`] of `values`, or all if they are fewer; also returns the rest.
+    ///
+    /// ```
+    /// use memstore::{BLOCK_LEN, Block};
+    ///
+    /// let (block, rest) = Block::encode(&[0.5; BLOCK_LEN + 1]);
+    /// assert_eq!((block.len(), rest), (BLOCK_LEN, &[0.5][..]));
+    /// ```
     #[must_use]
     pub fn encode(values: &[f32]) -> (Self, &[f32]) {
         let (values, rest) = values.split_at(values.len().min(BLOCK_LEN));
@@ -205,18 +213,37 @@ impl Block {
     }
 
     /// How many values there are, missing ones included.
+    ///
+    /// ```
+    /// # use memstore::{Block, MISSING};
+    /// assert_eq!(Block::encode(&[1.0, MISSING]).0.len(), 2);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         Parts::of(&self.0).header.len
     }
 
     /// Whether there is no value, not even a missing one.
+    ///
+    /// ```
+    /// # use memstore::{Block, MISSING};
+    /// assert!(Block::encode(&[]).0.is_empty());
+    /// assert!(!Block::encode(&[MISSING]).0.is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The value at `index`; [`MISSING`] behind the last one, too.
+    ///
+    /// ```
+    /// # use memstore::Block;
+    /// let (block, _) = Block::encode(&[1.25, -0.0]);
+    /// assert_eq!(block.get(0), 1.25);
+    /// assert!(block.get(1).is_sign_negative());
+    /// assert!(block.get(2).is_nan());
+    /// ```
     #[must_use]
     pub fn get(&self, index: usize) -> f32 {
         let parts = Parts::of(&self.0);
@@ -241,6 +268,14 @@ impl Block {
 
     /// Fills `out` with the values from `from` on, and [`MISSING`] behind the last one. Only the
     /// groups of 128 values that the range touches are decoded.
+    ///
+    /// ```
+    /// # use memstore::Block;
+    /// let (block, _) = Block::encode(&[1.0, 2.0, 3.0]);
+    /// let mut two = [0.0; 2];
+    /// block.decode_range(1, &mut two);
+    /// assert_eq!(two, [2.0, 3.0]);
+    /// ```
     pub fn decode_range(&self, from: usize, out: &mut [f32]) {
         let parts = Parts::of(&self.0);
         let count = parts.header.len.saturating_sub(from).min(out.len());
@@ -251,6 +286,12 @@ impl Block {
 
     /// The statistics of up to `count` values from `from` on. They are not stored: decoding is so
     /// fast that 18 bytes per block would cost more than they save.
+    ///
+    /// ```
+    /// # use memstore::{Block, MISSING};
+    /// let (block, _) = Block::encode(&[1.0, MISSING, 3.0]);
+    /// assert_eq!((block.stats(0, 3).count, block.stats(0, 3).sum), (2, 4.0));
+    /// ```
     #[must_use]
     pub fn stats(&self, from: usize, count: usize) -> Stats {
         let parts = Parts::of(&self.0);
@@ -269,6 +310,12 @@ impl Block {
 
     /// How many bytes this block takes of the allocator, shared by its clones: what is asked for,
     /// the counts of the `Arc` included. The handle itself, `size_of::<Block>()`, is the owner's.
+    ///
+    /// ```
+    /// # use memstore::Block;
+    /// let (constant, _) = Block::encode(&[7.0; 256]);
+    /// assert_eq!(constant.heap_bytes(), 16 + 8);
+    /// ```
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         (2 * size_of::<usize>() + self.0.len()).next_multiple_of(align_of::<usize>())

@@ -304,7 +304,7 @@ impl CapturedRun<'_> {
 
         let mut rest = inside;
         let first = position;
-        for span in dirty.iter().skip_while(|span| span.end <= first) {
+        for span in dirty.iter_from(first) {
             let clean = (span.start.saturating_sub(position) as usize).min(rest.len());
             rest[..clean].fill(MISSING);
             let skip = (span.end - position) as usize;

@@ -124,7 +124,8 @@ impl<T> Directory<T> {
         Arc::clone(cell)
     }
 
-    /// Exclusive access to a host, which is made if it is not there, or no longer.
+    /// Exclusive access to a host, which is made if it is not there, or no longer. It may be another
+    /// host than the last time: a [`Handle`](crate::Handle) that was kept is then of no use.
     ///
     /// ```
     /// # let directory = memstore::Directory::new();

@@ -51,7 +51,30 @@ impl Host {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self { tree: Tree::new(), capturing: false }
+        Self::numbered(0)
+    }
+
+    /// A host without series, with a number of its own: handles to series of a host with another
+    /// number are refused. For callers that keep handles while hosts come and go; the numbers are
+    /// theirs.
+    ///
+    /// ```
+    /// # use memstore::{Catalogue, Host, Limits, Refused};
+    /// # use std::num::NonZeroU32;
+    /// # let minute = NonZeroU32::new(60).unwrap();
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// let mut host = Host::numbered(1);
+    /// let kept = host.series(&[b"socket0"], metric)?;
+    ///
+    /// let mut host = Host::numbered(2); // it was removed, and is back
+    /// host.series(&[b"gpu7"], metric)?;
+    /// let written = host.write(kept, minute, 1000, 42.0, &Limits::NONE);
+    /// assert_eq!(written, Err(Refused::Stale));
+    /// # Ok::<(), memstore::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn numbered(number: u32) -> Self {
+        Self { tree: Tree::new(number), capturing: false }
     }
 
     /// The series of a metric at the level of this path, made if it is not there.

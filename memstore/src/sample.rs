@@ -32,7 +32,8 @@ pub struct Placed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The series of the handle was removed, or never was one of this host: ask for a new handle.
+    /// The series of the handle was removed, or is one of a host with another number: ask for a new
+    /// handle.
     #[error("series was removed")]
     Stale,
     /// The value is NaN or infinite.

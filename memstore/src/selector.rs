@@ -59,7 +59,8 @@ impl Element {
     pub(crate) fn selects(&self, name: &[u8]) -> bool {
         match self {
             Self::Name(one) => one == name,
-            Self::Group(names) => names.iter().any(|one| one == name),
+            // Those of a selector are sorted: groups and hosts may be of tens of thousands.
+            Self::Group(names) => names.binary_search_by(|one| (**one).cmp(name)).is_ok(),
             Self::Any => true,
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::catalogue::MetricId;
 use crate::run::{Dropped, LONG_RUN, REACH, Run, Wide, index_taking};
-use crate::sample::{Limits, Loaded, Origin, Placed, Refused};
+use crate::sample::{Limits, Loaded, Origin, Placed, Refused, State};
 use crate::slots::MAX_SLOTS;
 use core::slice;
 use std::num::NonZeroU32;
@@ -223,6 +223,9 @@ impl Series {
     /// Puts values exactly where they belong. `lead` is that of runs, if some are opened.
     pub(crate) fn load(&mut self, loaded: &Loaded<'_>, lead: u32) -> Result<(), Refused> {
         let Loaded { start, frequency, values, .. } = *loaded;
+        if self.load_next(loaded) {
+            return Ok(());
+        }
         let Some(last) = values.iter().rposition(|value| !value.is_nan()) else { return Ok(()) };
         // So that no part of it is out of range.
         let time_of = |index: usize| {
@@ -239,6 +242,27 @@ impl Series {
         }
         self.update_shadow();
         Ok(())
+    }
+
+    /// The usual record of a log, without searching or dividing: a value for the slot behind the
+    /// newest one. Says whether it was that.
+    #[inline]
+    fn load_next(&mut self, loaded: &Loaded<'_>) -> bool {
+        let &[value] = loaded.values else { return false };
+        let Some(run) = self.runs_mut().last_mut() else { return false };
+        let f = i64::from(run.frequency.get());
+        let continues = loaded.frequency == run.frequency
+            && (loaded.origin == Origin::Foreign) == run.foreign
+            && run.last().checked_add(f) == Some(loaded.start);
+        if value.is_nan() || !continues || run.len() >= MAX_SLOTS {
+            return false;
+        }
+        match loaded.state {
+            State::Dirty => run.store_next(value),
+            State::Clean => run.slots.push(value),
+        }
+        // The shadow is that of the other runs.
+        true
     }
 
     /// Loads as many values from the time `first` on as one run takes, at least the first, which is

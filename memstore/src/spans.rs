@@ -32,6 +32,14 @@ impl Spans {
         earlier.chain(last).map(|span| span.start..span.end)
     }
 
+    /// The ranges that end behind a position, in order.
+    pub(crate) fn iter_from(&self, position: u32) -> impl Iterator<Item = Range<u32>> + '_ {
+        let earlier = self.earlier.as_ref().map_or(&[][..], |spans| spans.as_slice());
+        let first = earlier.partition_point(|span| span.end <= position);
+        let last = (self.last.end > position && !self.is_empty()).then_some(&self.last);
+        earlier[first..].iter().chain(last).map(|span| span.start..span.end)
+    }
+
     /// From the first position to behind the last one.
     pub(crate) fn bounds(&self) -> Option<Range<u32>> {
         self.iter().next().map(|first| first.start..self.last.end)
@@ -182,6 +190,9 @@ mod tests {
         assert!(ranges.is_sorted_by(|one, next| one.end < next.start), "{ranges:?} touch");
         assert_eq!(spans.is_empty(), model.is_empty());
         assert!((0..120).all(|at| spans.contains(at) == model.contains(&at)));
+        for at in 0..120 {
+            assert!(spans.iter_from(at).eq(ranges.iter().filter(|range| range.end > at).cloned()));
+        }
         let bounds = model.first().map(|first| *first..model.last().unwrap() + 1);
         assert_eq!(spans.bounds(), bounds);
     }

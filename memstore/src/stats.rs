@@ -83,6 +83,11 @@ impl Lanes {
 
 impl Stats {
     /// The statistics of `values`.
+    ///
+    /// ```
+    /// let stats = memstore::Stats::of(&[1.0, f32::NAN, 3.0, f32::INFINITY]);
+    /// assert_eq!((stats.count, stats.sum, stats.min, stats.max), (2, 4.0, 1.0, 3.0));
+    /// ```
     #[must_use]
     pub fn of(values: &[f32]) -> Self {
         // Parts short enough for the counts of the lanes.
@@ -104,6 +109,12 @@ impl Stats {
     }
 
     /// The statistics of what `self` and `other` cover together.
+    ///
+    /// ```
+    /// # use memstore::Stats;
+    /// let both = Stats::of(&[1.0]).merge(Stats::of(&[3.0]));
+    /// assert_eq!((both.count, both.sum, both.max), (2, 4.0, 3.0));
+    /// ```
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         Self {
@@ -115,6 +126,12 @@ impl Stats {
     }
 
     /// The arithmetic mean, if there is a sample.
+    ///
+    /// ```
+    /// # use memstore::Stats;
+    /// assert_eq!(Stats::of(&[1.0, 2.0]).avg(), Some(1.5));
+    /// assert_eq!(Stats::default().avg(), None);
+    /// ```
     #[must_use]
     pub fn avg(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]

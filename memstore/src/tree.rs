@@ -22,6 +22,9 @@ const NONE: u32 = u32::MAX;
 
 /// A series of a host, for as long as it is not removed.
 ///
+/// It is checked against the number of the [`Host`](crate::Host) too: where hosts come and go while
+/// handles are kept, each is to be made with [`Host::numbered`](crate::Host::numbered).
+///
 /// ```
 /// # use memstore::{Catalogue, Host};
 /// let metric = Catalogue::new().intern(b"cpu_load");
@@ -31,6 +34,7 @@ const NONE: u32 = u32::MAX;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Handle {
+    host: u32,
     index: u32,
     generation: u32,
 }
@@ -86,6 +90,8 @@ impl Slot {
 
 #[derive(Debug)]
 pub(crate) struct Tree {
+    /// The number of the host, which its handles carry.
+    host: u32,
     levels: Vec<Level>,
     /// How many levels are in use, the host itself not counted.
     level_count: usize,
@@ -102,9 +108,10 @@ fn make_room<T>(list: &mut Vec<T>) {
 }
 
 impl Tree {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(host: u32) -> Self {
         let root = Level::new(Arc::default(), NOWHERE);
         Self {
+            host,
             levels: vec![root],
             level_count: 0,
             free_level: NONE,
@@ -252,7 +259,7 @@ impl Tree {
         let series = &self.level(self.find_level(path)?).series;
         let at = series.binary_search_by_key(&metric, |(metric, _)| *metric).ok()?;
         let index = series[at].1;
-        Some(Handle { index, generation: self.series[index as usize].generation })
+        Some(Handle { host: self.host, index, generation: self.series[index as usize].generation })
     }
 
     /// The series of a metric at a path, made if it is not there.
@@ -280,17 +287,18 @@ impl Tree {
         {
             slot.state = State::Used(series);
             self.free_series = next;
-            return Handle { index, generation: slot.generation };
+            return Handle { host: self.host, index, generation: slot.generation };
         }
         make_room(&mut self.series);
         self.series.push(Slot { generation: 0, state: State::Used(series) });
-        Handle { index: number_of_last(&self.series), generation: 0 }
+        Handle { host: self.host, index: number_of_last(&self.series), generation: 0 }
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut Series> {
         let slot = self.series.get_mut(handle.index as usize)?;
-        if slot.generation == handle.generation { slot.series_mut() } else { None }
+        let is_known = slot.generation == handle.generation && self.host == handle.host;
+        if is_known { slot.series_mut() } else { None }
     }
 
     pub(crate) fn all_series(&self) -> impl Iterator<Item = &Series> {
@@ -364,7 +372,7 @@ mod tests {
     #[test]
     fn a_host_with_all_levels_it_may_have_refuses_one_more_whole() {
         let metric = Catalogue::new().intern(b"metric");
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(0);
         for number in 0..MAX_LEVELS - 1 {
             tree.make_series(&[&number.to_le_bytes()], metric).unwrap();
         }
@@ -382,7 +390,7 @@ mod tests {
     #[test]
     fn a_level_goes_with_its_parents_when_nothing_is_left_in_them() {
         let metric = Catalogue::new().intern(b"metric");
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(0);
         tree.make_series(&[b"a", b"b", b""], metric).unwrap();
         tree.make_series(&[b"a"], metric).unwrap();
         tree.make_series(&[b""], metric).unwrap();
@@ -402,12 +410,12 @@ mod tests {
     #[test]
     fn after_the_last_generation_a_number_is_not_used_again() {
         let metric = Catalogue::new().intern(b"metric");
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(0);
         tree.make_series(&[], metric).unwrap();
         tree.series[0].generation = u32::MAX;
         tree.retain_series(ROOT, |_| false);
         let next = tree.make_series(&[], metric).unwrap();
         assert_eq!((next.index, next.generation), (1, 0));
-        assert!(tree.get_mut(Handle { index: 0, generation: u32::MAX }).is_none());
+        assert!(tree.get_mut(Handle { host: 0, index: 0, generation: u32::MAX }).is_none());
     }
 }

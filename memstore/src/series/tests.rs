@@ -1,6 +1,5 @@
 use super::*;
 use crate::catalogue::Catalogue;
-use crate::sample::State;
 use crate::slots::BLOCK_SLOTS;
 
 const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
@@ -233,4 +232,26 @@ fn a_refused_sample_changes_nothing() {
     // Their slots are at 1000 and 940.
     assert_eq!((refused(1029), refused(969)), (Refused::TooOld, Refused::TooOld));
     assert_eq!(runs(&series), [(1000, 60, 1)]);
+}
+
+#[test]
+fn a_single_value_continues_a_run_only_if_it_is_of_its_kind() {
+    let (ours, foreign) = (Origin::Ours, Origin::Foreign);
+    for (frequency, origin, value, expected) in [
+        (MINUTE, ours, 1.0, &[(0, 60, 4)][..]),
+        (MINUTE, ours, f32::NAN, &[(0, 60, 3)]),
+        (MINUTE, foreign, 1.0, &[(0, 60, 3), (180, 60, 1)]),
+        (HOUR, ours, 1.0, &[(0, 60, 3), (180, 3600, 1)]),
+    ] {
+        for state in [State::Clean, State::Dirty] {
+            let mut series = series();
+            load(&mut series, 0, &[1.0; 3]);
+            let values = &[value][..];
+            let one = Loaded { start: 180, frequency, values, origin, state };
+            series.load(&one, 200).unwrap();
+            assert_eq!(runs(&series), expected, "{frequency} {origin:?} {value}");
+            let is_dirty = series.runs().iter().any(|run| !run.dirty.is_empty());
+            assert_eq!(is_dirty, state == State::Dirty && !value.is_nan());
+        }
+    }
 }
