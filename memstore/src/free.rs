@@ -1,9 +1,10 @@
 //! Freeing: what is old and durable gives its memory back, by whole blocks.
 
+use crate::directory::Directory;
 use crate::host::Host;
 use crate::selector::Selector;
 
-/// What [`Host::free`] has freed.
+/// What [`Host::free`] or [`Directory::free`] has freed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freed {
     /// Blocks that held values.
@@ -12,6 +13,67 @@ pub struct Freed {
     pub series: u64,
     /// Levels that had nothing left, the host itself not among them.
     pub levels: u64,
+    /// Hosts that had nothing left, and were removed from their directory.
+    pub hosts: u64,
+}
+
+impl Directory<Host> {
+    /// Frees in every host what [`Host::free`] would, but in those that are kept; hosts with nothing
+    /// left go. Kept are those in use: `is_kept` is asked with the names of cluster and host. One host
+    /// is locked at a time.
+    ///
+    /// ```
+    /// # use memstore::{CaptureEnd, Catalogue, Directory, Host, Limits, Selector};
+    /// # use std::num::NonZeroU32;
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// # let minute = NonZeroU32::new(60).unwrap();
+    /// let directory = Directory::new();
+    /// for name in [b"a01", b"a02"] {
+    ///     directory.update(b"alpha", name, Host::new, |host| {
+    ///         let series = host.series(&[], metric).unwrap();
+    ///         host.write(series, minute, 1000, 0.5, &Limits::NONE).unwrap();
+    ///         host.capture();
+    ///         host.capture_ended(CaptureEnd::Durable);
+    ///     });
+    /// }
+    /// let freed = directory.free(1_000_000, &Selector::host(), |_cluster, host| host == b"a02");
+    /// assert_eq!((freed.blocks, freed.hosts), (1, 1));
+    /// assert_eq!(directory.hosts(b"alpha"), [b"a02"]);
+    /// ```
+    pub fn free(
+        &self,
+        before: i64,
+        selector: &Selector,
+        is_kept: impl Fn(&[u8], &[u8]) -> bool,
+    ) -> Freed {
+        let mut freed = Freed::default();
+        for cluster in self.clusters() {
+            for host in self.hosts(&cluster) {
+                if !is_kept(&cluster, &host) {
+                    freed.add(self.free_in(&cluster, &host, before, selector));
+                }
+            }
+        }
+        freed
+    }
+
+    fn free_in(&self, cluster: &[u8], host: &[u8], before: i64, selector: &Selector) -> Freed {
+        let Some(cell) = self.get(cluster, host) else { return Freed::default() };
+        // Whoever has removed it since has freed it.
+        let mut freed =
+            cell.write().map(|mut host| host.free(before, selector)).unwrap_or_default();
+        freed.hosts = u64::from(self.remove_if(cluster, host, Host::is_empty));
+        freed
+    }
+}
+
+impl Freed {
+    fn add(&mut self, other: Self) {
+        self.blocks += other.blocks;
+        self.series += other.series;
+        self.levels += other.levels;
+        self.hosts += other.hosts;
+    }
 }
 
 impl Host {

@@ -108,6 +108,8 @@ pub struct Answer {
     pub to: i64,
     /// Seconds from one entry to the next.
     pub resolution: i64,
+    /// Seconds from one stored slot to the next, as the catalogue had it when the series were selected.
+    pub frequency: i64,
     /// NaN where there is no sample. Those of one series are its `f32` exactly.
     pub values: Vec<f64>,
 }
@@ -294,8 +296,8 @@ impl Selected {
         let Grid { from, frequency, len } = self.grid;
         let (to, frequency) = (self.grid.time(len), i64::from(frequency.get()));
         Ok(match resample(&values, frequency, self.resolution, self.method)? {
-            Some(values) => Answer { from, to, resolution: self.resolution, values },
-            None => Answer { from, to, resolution: frequency, values },
+            Some(values) => Answer { from, to, resolution: self.resolution, frequency, values },
+            None => Answer { from, to, resolution: frequency, frequency, values },
         })
     }
 
@@ -431,7 +433,8 @@ impl Answer {
     ///
     /// ```
     /// # use memstore::Answer;
-    /// let answer = Answer { from: 0, to: 180, resolution: 60, values: vec![1.0, f64::NAN, 2.0] };
+    /// let values = vec![1.0, f64::NAN, 2.0];
+    /// let answer = Answer { from: 0, to: 180, resolution: 60, frequency: 60, values };
     /// let summary = answer.summary();
     /// assert_eq!((summary.count, summary.avg), (2, 1.5));
     /// assert_eq!((summary.min, summary.max), (1.0, 2.0));
