@@ -1,6 +1,7 @@
 //! The command line: what can be said, and which module does it.
 
 use crate::files::Kind;
+use crate::inspect::Form;
 use crate::{Verdict, check_config, convert, generate, inspect, repair, verify};
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -19,7 +20,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show what a log (.wal) or a snapshot (.bin, .late, .json) holds
+    /// Show what a log (.wal), a snapshot (.bin, .late, .json) or an archive file (.parquet) holds
     ///
     /// Of a damaged log all records are shown that can be read, of a damaged snapshot where the
     /// damage is (`repair` saves the rest). Exit code 1 if anything is wrong.
@@ -30,6 +31,9 @@ pub(crate) enum Command {
         /// Print everything as JSON, one document a line
         #[arg(long)]
         json: bool,
+        /// Print the rows of archive files as JSON, one document a line
+        #[arg(long)]
+        rows: bool,
     },
     /// Check files, and all files in directories; list every fault with its path and offset
     ///
@@ -102,7 +106,14 @@ fn target(path: &str) -> Result<PathBuf, String> {
 impl Command {
     pub(crate) fn run(&self, out: &mut impl Write) -> anyhow::Result<Verdict> {
         match self {
-            Self::Inspect { files, json } => inspect::run(files, *json, out),
+            Self::Inspect { files, json, rows } => {
+                let form = match (rows, json) {
+                    (true, _) => Form::Rows,
+                    (false, true) => Form::Json,
+                    (false, false) => Form::Table,
+                };
+                inspect::run(files, form, out)
+            }
             Self::Verify { paths, json } => verify::run(paths, *json, out),
             Self::Repair { path, out: target, json } => repair::run(path, target, *json, out),
             Self::Convert { from, to, metrics } => convert::run(from, to, metrics.as_deref()),

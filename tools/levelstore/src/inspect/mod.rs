@@ -1,30 +1,47 @@
 //! `levelstore inspect`: what a file holds.
 
+mod parquet;
 mod snapshot;
 mod wal;
 
 use crate::Verdict;
 use crate::files::{self, Kind};
 use crate::json::show;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-pub(crate) fn run(files: &[PathBuf], json: bool, out: &mut impl Write) -> Result<Verdict> {
+/// How it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Table,
+    Json,
+    /// The rows of an archive file, one JSON document a line.
+    Rows,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Parquet,
+    Data(Kind),
+}
+
+pub(crate) fn run(files: &[PathBuf], form: Form, out: &mut impl Write) -> Result<Verdict> {
     let mut verdict = Verdict::Fine;
     for (index, path) in files.iter().enumerate() {
-        if index > 0 && !json {
+        if index > 0 && form == Form::Table {
             writeln!(out)?;
         }
-        let one = match open(path) {
-            Ok(kind) => inspect(path, kind, json, out)?,
+        let one = match open(path, form) {
+            Ok(what) => inspect(path, what, form, out)?,
             // Of one file that cannot be read the others are not to suffer.
             Err(error) => {
                 let error = format!("{error:#}");
-                if json {
-                    writeln!(out, "{}", serde_json::json!({"path": show(path), "error": error}))?;
-                } else {
+                if form == Form::Table {
                     writeln!(out, "{error}")?;
+                } else {
+                    writeln!(out, "{}", serde_json::json!({"path": show(path), "error": error}))?;
                 }
                 Verdict::Problems
             }
@@ -36,16 +53,25 @@ pub(crate) fn run(files: &[PathBuf], json: bool, out: &mut impl Write) -> Result
     Ok(verdict)
 }
 
-fn open(path: &Path) -> Result<Kind> {
+fn open(path: &Path, form: Form) -> Result<What> {
     files::open(path)?;
-    Kind::of_file(path)
+    if parquet::is_one(path)? {
+        return Ok(What::Parquet);
+    }
+    if form == Form::Rows {
+        bail!("{}: --rows is for .parquet files", path.display());
+    }
+    Kind::of_file(path).map(What::Data)
 }
 
-fn inspect(path: &Path, kind: Kind, json: bool, out: &mut impl Write) -> Result<Verdict> {
-    match kind {
-        Kind::Wal if json => wal::json(path, out),
-        Kind::Wal => wal::table(path, out),
-        Kind::Bin | Kind::Json if json => snapshot::json(path, kind, out),
-        Kind::Bin | Kind::Json => snapshot::table(path, kind, out),
+fn inspect(path: &Path, what: What, form: Form, out: &mut impl Write) -> Result<Verdict> {
+    match (what, form) {
+        (What::Parquet, Form::Table) => parquet::table(path, out),
+        (What::Parquet, Form::Json) => parquet::json(path, out),
+        (What::Parquet, Form::Rows) => parquet::rows(path, out),
+        (What::Data(Kind::Wal), Form::Table) => wal::table(path, out),
+        (What::Data(Kind::Wal), _) => wal::json(path, out),
+        (What::Data(kind), Form::Table) => snapshot::table(path, kind, out),
+        (What::Data(kind), _) => snapshot::json(path, kind, out),
     }
 }

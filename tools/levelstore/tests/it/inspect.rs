@@ -3,6 +3,7 @@
 use crate::{LOG_MAGIC, golden, json, record, run, show, text};
 use serde_json::{Value, json};
 use std::fs;
+use std::path::Path;
 
 fn manifest(of: &str) -> Value {
     let path = match of {
@@ -229,4 +230,51 @@ fn a_reader_that_has_seen_enough_gets_no_complaint() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(1), "not all was told");
+}
+
+/// The Go store's archive, as its own reader lists it.
+#[test]
+fn archives_are_told_with_rows_and_times() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../archiver/tests/data/full");
+    let path = data.join("beta.parquet");
+    let (document, code) = json(&["inspect", "--json", show(&path)]);
+    assert_eq!((document["kind"].as_str(), code), (Some("parquet"), 0));
+    assert_eq!((document["rows"].as_u64(), document["row_groups"].as_u64()), (Some(2607), Some(3)));
+    assert_eq!(document["min_timestamp"], 1_700_000_123);
+    assert_eq!(document["max_timestamp"], 1_700_002_526);
+    assert_eq!(document["sources"], serde_json::json!([]));
+    assert_eq!(document["columns"].as_array().unwrap().len(), 8);
+
+    let rows = text(&run(&["inspect", "--rows", show(&path)]));
+    let listed = fs::read_to_string(data.join("beta.jsonl")).unwrap();
+    assert_eq!(rows.lines().count(), 2607);
+    for (row, listed) in rows.lines().zip(listed.lines()) {
+        let mut row: Value = serde_json::from_str(row).unwrap();
+        let mut listed: Value = serde_json::from_str(listed).unwrap();
+        let bits = row.as_object_mut().unwrap().shift_remove("bits").unwrap();
+        #[expect(clippy::cast_possible_truncation, reason = "an f32's number")]
+        let value = listed["value"].take().as_f64().unwrap() as f32;
+        assert_eq!(bits, value.to_bits());
+        row["value"].take();
+        assert_eq!(row, listed);
+    }
+    let table = text(&run(&["inspect", show(&path)]));
+    assert!(table.contains("2607 rows in 3 row groups"), "{table}");
+    assert!(table.contains("2023-11-14T22:15:23Z to 2023-11-14T22:55:26Z"), "{table}");
+}
+
+#[test]
+fn a_damaged_archive_and_rows_of_what_is_none_are_problems() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1.parquet");
+    fs::write(&path, b"PAR1 and no more").unwrap();
+    for form in ["--json", "--rows"] {
+        let (document, code) = json(&["inspect", form, show(&path)]);
+        assert!(document["error"].as_str().unwrap().contains("no valid Parquet"), "{document}");
+        assert_eq!(code, 1);
+    }
+    assert_eq!(run(&["inspect", show(&path)]).status.code(), Some(1));
+    let (document, code) = json(&["inspect", "--rows", show(&golden("three.wal"))]);
+    assert!(document["error"].as_str().unwrap().contains("--rows is for .parquet"), "{document}");
+    assert_eq!(code, 1);
 }
