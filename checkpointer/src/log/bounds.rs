@@ -38,9 +38,12 @@ struct State {
 }
 
 /// What one host holds. Changed under the lock of the bounds only.
-#[derive(Debug, Default)]
+///
+/// When the host has gone and no [`Room`] of it is left, what it still holds is given back.
+#[derive(Debug)]
 pub(super) struct Share {
     held: AtomicI64,
+    bounds: Arc<Bounds>,
 }
 
 /// Room for one batch in the buffers. What the batch has not used is given back when this is
@@ -48,7 +51,6 @@ pub(super) struct Share {
 #[derive(Debug)]
 #[must_use = "a batch needs it"]
 pub struct Room {
-    bounds: Arc<Bounds>,
     share: Arc<Share>,
     reserved: usize,
     pub(super) used: usize,
@@ -70,17 +72,13 @@ impl Bounds {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn reserve(
-        self: &Arc<Self>,
-        share: &Arc<Share>,
-        bytes: usize,
-    ) -> Result<Room, Refused> {
+    pub(super) fn reserve(&self, share: &Arc<Share>, bytes: usize) -> Result<Room, Refused> {
         let mut state = self.lock();
         self.check(&state, share, bytes)?;
         let memory = state.spares.pop().unwrap_or_default();
         state.change(share, signed(bytes));
-        let (bounds, share) = (Arc::clone(self), Arc::clone(share));
-        Ok(Room { bounds, share, reserved: bytes, used: 0, spare: memory })
+        let share = Arc::clone(share);
+        Ok(Room { share, reserved: bytes, used: 0, spare: memory })
     }
 
     fn check(&self, state: &State, share: &Share, bytes: usize) -> Result<(), Refused> {
@@ -124,12 +122,6 @@ impl Bounds {
         }
     }
 
-    /// A host has gone, whatever it holds.
-    pub(super) fn forget(&self, share: &Share) {
-        let held = usize::try_from(share.held.load(Relaxed)).unwrap_or(0);
-        self.release(share, held, None);
-    }
-
     pub(super) fn count_refused(&self) {
         self.refused.fetch_add(1, Relaxed);
     }
@@ -143,7 +135,17 @@ impl Bounds {
     }
 }
 
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.bounds.release(self, self.held(), None);
+    }
+}
+
 impl Share {
+    pub(super) fn new(bounds: &Arc<Bounds>) -> Self {
+        Self { held: AtomicI64::new(0), bounds: Arc::clone(bounds) }
+    }
+
     pub(super) fn held(&self) -> usize {
         usize::try_from(self.held.load(Relaxed)).unwrap_or(0)
     }
@@ -168,11 +170,12 @@ impl State {
 impl Drop for Room {
     fn drop(&mut self) {
         let spare = Some(std::mem::take(&mut self.spare));
-        let mut state = self.bounds.lock();
+        let bounds = &self.share.bounds;
+        let mut state = bounds.lock();
         state.keep(spare);
         state.change(&self.share, signed(self.used) - signed(self.reserved));
         if self.used < self.reserved && state.waiting > 0 {
-            self.bounds.room_made.notify_all();
+            bounds.room_made.notify_all();
         }
     }
 }

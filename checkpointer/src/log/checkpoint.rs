@@ -1,11 +1,12 @@
 //! What a checkpoint of a host means to its log.
 
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use wal_format::Verdict;
 
 use super::error::{DiskFailure, Operation, Unacknowledged};
-use super::host::{HostLog, Owner};
+use super::host::{HostLog, Owner, Shared};
 use super::planted::{Planted, is_planted};
 use super::queue::Mark;
 use super::start::{StartError, find, read_log, segment_path};
@@ -85,23 +86,39 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
     ///
     /// [`Unacknowledged`] if something is not durable. What could be closed is closed.
     pub fn close(&self, now: Duration, patience: Duration) -> Result<(), Unacknowledged> {
-        self.drain(now, patience)?;
+        // What was written before is synced and closed all the same.
+        let drained = self.drain(now, patience);
+        let mut shared = self.unsyncing(patience)?;
+        shared.syncing = true;
+        drop(shared);
+        self.sync_round(patience)?;
+        // A round that has begun since may be about to tell that a sync has failed.
+        let mut lock = loop {
+            drop(self.unsyncing(patience)?);
+            let lock = self.lock_log(patience).ok_or(Unacknowledged::TimedOut)?;
+            if !self.lock_shared().syncing {
+                break lock;
+            }
+        };
+        for target in lock.segments.targets() {
+            let outcome = self.sync_target(&target);
+            self.target_synced(&mut lock, &target, outcome);
+        }
+        let closed = lock.close_files();
+        drained?;
+        if lock.holding || lock.needs_checkpoint() || !closed {
+            return Err(Unacknowledged::NeedsCheckpoint);
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody syncs this host's files.
+    fn unsyncing(&self, patience: Duration) -> Result<MutexGuard<'_, Shared>, Unacknowledged> {
         let mut shared = self.lock_shared();
         while shared.syncing {
             let moves = shared.moves;
             shared = self.wait_for_move(shared, moves, patience)?;
         }
-        shared.syncing = true;
-        drop(shared);
-        self.sync_round(patience)?;
-        let mut lock = self.lock_log(patience).ok_or(Unacknowledged::TimedOut)?;
-        for target in lock.segments.targets() {
-            let outcome = self.sync_target(&target);
-            self.target_synced(&mut lock, &target, outcome);
-        }
-        if lock.holding || lock.needs_checkpoint() || !lock.close_files() {
-            return Err(Unacknowledged::NeedsCheckpoint);
-        }
-        Ok(())
+        Ok(shared)
     }
 }

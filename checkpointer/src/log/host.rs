@@ -110,12 +110,13 @@ pub(super) struct LogLock<'a, D: Disk + 'static, O: Owner> {
 impl<D: Disk, O: Owner> HostLog<D, O> {
     pub(super) fn new(log: Arc<Log<D, O>>, directory: &str, found: &Found, owner: O) -> Arc<Self> {
         let writer = Writer::new(directory, found);
+        let share = Arc::new(Share::new(&log.bounds));
         let shared = Shared { reached: Reached::of(&writer), ..Shared::default() };
         Arc::new_cyclic(|me| Self {
             log,
             owner,
             directory: directory.into(),
-            share: Arc::default(),
+            share,
             shared: Mutex::new(shared),
             changed: Condvar::new(),
             writer: Mutex::new(writer),
@@ -200,10 +201,17 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
             let current = lock.segments.current().map(|current| current.created_at);
             let unsynced = lock.segments.bytes_unsynced();
             let ended = lock.segments.any_ended();
+            let holding = lock.holding;
             drop(lock);
             self.plan(now, current, unsynced, ended);
             match outcome {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    // Perhaps nobody else looks again when the checkpoint has ended.
+                    if holding {
+                        self.due(Task::Flush, now.saturating_add(self.log.config.flush_interval));
+                    }
+                    return Ok(());
+                }
                 Err(Stop::Failed(failure)) => {
                     self.due(Task::Flush, now.saturating_add(self.log.config.flush_interval));
                     return Err(Unacknowledged::WriteFailed(failure));
@@ -442,6 +450,11 @@ impl<D: Disk, O: Owner> Closable for HostLog<D, O> {
             return Closed::Busy;
         }
         let Some(mut lock) = self.lock_log(Duration::ZERO) else { return Closed::Busy };
+        // A round may have taken its targets just before. Of two syncs of one file that run at the
+        // same time the system tells only one that bytes were lost.
+        if self.lock_shared().syncing {
+            return Closed::Busy;
+        }
         for target in lock.segments.targets() {
             let outcome = self.sync_target(&target);
             self.target_synced(&mut lock, &target, outcome);
@@ -457,12 +470,6 @@ impl<D: Disk, O: Owner> Closable for HostLog<D, O> {
 impl<D: Disk, O: Owner> Scheduled for HostLog<D, O> {
     fn schedule(&self) -> &Schedule {
         &self.schedule
-    }
-}
-
-impl<D: Disk + 'static, O: Owner> Drop for HostLog<D, O> {
-    fn drop(&mut self) {
-        self.log.bounds.forget(&self.share);
     }
 }
 

@@ -134,7 +134,8 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
         }
         shared.syncing = true;
         drop(shared);
-        let round = self.sync_round(Duration::ZERO);
+        // With no patience a host that is always being written would never be synced.
+        let round = self.sync_round(self.log.config.slow_file);
         let reached = &self.lock_shared().reached;
         if round.is_err() || !reached.found_synced && !reached.needs_checkpoint {
             self.due(Task::Sync, now.saturating_add(self.log.config.sync_interval));

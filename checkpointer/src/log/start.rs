@@ -16,6 +16,9 @@ use crate::disk::{Disk, EntryKind, File};
 /// The name of the Go store's log.
 pub const CURRENT_WAL: &str = "current.wal";
 
+/// A start with higher numbers than this would come to the end of them; no log gets that far.
+const NUMBER_MAX: u64 = u64::MAX / 2;
+
 /// The log of one host as a start finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -104,7 +107,8 @@ pub fn find<D: Disk>(disk: &D, directory: &str) -> Result<Found, StartError> {
     found.segments.sort_unstable_by_key(|segment| segment.number);
     found.unsettled = !found.segments.is_empty();
     let none_left = || StartError::NoNumberLeft { directory: directory.into() };
-    found.next_number = highest.checked_add(1).ok_or_else(none_left)?;
+    let next = highest.checked_add(1).filter(|next| *next <= NUMBER_MAX);
+    found.next_number = next.ok_or_else(none_left)?;
     Ok(found)
 }
 

@@ -128,9 +128,10 @@ impl<D: Disk, O: Owner> Ticket<D, O> {
             Err(Unacknowledged::WriteFailed(_)) => Ok(()),
             Err(error) => Err(error),
             Ok(()) => {
-                let shared = host.lock_shared();
-                let left_behind = shared.reached.written < self.sequence && !shared.reached.holding;
-                if left_behind { Err(Unacknowledged::Gone) } else { Ok(()) }
+                // Not written, it waits for a checkpoint, or did so a moment ago.
+                let last = host.owner.with_buffer(|buffer| buffer.last_sequence);
+                let is_there = last.is_some_and(|last| last >= self.sequence);
+                if is_there { Ok(()) } else { Err(Unacknowledged::Gone) }
             }
         }
     }

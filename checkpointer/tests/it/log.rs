@@ -6,6 +6,7 @@ mod kill;
 mod limits;
 mod plain;
 mod planted;
+mod races;
 mod recovered;
 mod start;
 mod threads;
