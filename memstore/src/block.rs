@@ -308,6 +308,30 @@ impl Block {
         stats
     }
 
+    /// How many values are not missing. Where none is, nothing is decoded.
+    ///
+    /// ```
+    /// # use memstore::{Block, MISSING};
+    /// assert_eq!(Block::encode(&[1.0, MISSING, f32::INFINITY]).0.count(), 2);
+    /// ```
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let parts = Parts::of(&self.0);
+        let is_missing = |bytes: &[u8; VALUE_LEN]| f32::from_le_bytes(*bytes).is_nan();
+        let Header { frame, len, .. } = parts.header;
+        if frame.missing().is_none() {
+            return len - parts.values.iter().filter(|bytes| is_missing(bytes)).count().min(len);
+        }
+        let mut group = [MISSING; GROUP_LEN];
+        let mut count = 0;
+        for at in (0..len).step_by(GROUP_LEN) {
+            let values = &mut group[..GROUP_LEN.min(len - at)];
+            parts.decode_range(at, values);
+            count += values.iter().filter(|value| !value.is_nan()).count();
+        }
+        count
+    }
+
     /// How many bytes this block takes of the allocator, shared by its clones: what is asked for,
     /// the counts of the `Arc` included. The handle itself, `size_of::<Block>()`, is the owner's.
     ///
@@ -376,7 +400,7 @@ mod tests {
         let mut out = [0.0; 300];
         for from in [0, 1, 127, 200, 600] {
             block.decode_range(from, &mut out);
-            let _ = (block.get(from), block.stats(from, 300), format!("{block:?}"));
+            let _ = (block.get(from), block.stats(from, 300), block.count(), format!("{block:?}"));
         }
     }
 }

@@ -4,12 +4,15 @@
 //! afterwards, without it. What is written to the host meanwhile changes nothing in a capture.
 //! A capture holds every slot that is in no durable snapshot, and no value that is in one.
 
+use crate::MISSING;
 use crate::catalogue::{Catalogue, MetricId};
 use crate::host::Host;
+use crate::run::Run;
 use crate::series::Series;
 use crate::slots::{BLOCK_SLOTS, View};
 use crate::spans::Spans;
-use crate::{MISSING, tree};
+use crate::tree::{Handle, ROOT};
+use core::ops::Range;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -22,7 +25,8 @@ pub enum CaptureEnd {
     Failed,
 }
 
-/// What a host had to be saved at one moment. See [`Host::capture`].
+/// What a host had to be saved at one moment, see [`Host::capture`]; or all it had, see
+/// [`Host::view_all`].
 #[derive(Clone, Debug)]
 pub struct Capture {
     /// Ordered by path; those of a series in order of their start.
@@ -33,20 +37,44 @@ pub struct Capture {
 struct Part {
     path: Arc<[Arc<[u8]>]>,
     metric: MetricId,
-    /// The nominal time of the first dirty slot.
+    series: Handle,
+    boundary: i64,
+    /// The nominal time of the first slot shown.
     start: i64,
     frequency: NonZeroU32,
+    foreign: bool,
     view: View,
-    /// As positions in the run, of which slot 0 has the position `zero`.
-    dirty: Spans,
+    /// What is not saved, as positions in the run, of which slot 0 has the position `zero`.
+    unsaved: Spans,
+    /// Whether what is saved is shown, too.
+    all: bool,
     zero: u32,
-    /// Position of the first dirty slot, and the one behind the last.
+    /// Position of the first slot shown, and the one behind the last.
     from: u32,
     to: u32,
 }
 
-/// The stretch of a run from the first slot that had to be saved to the last one. See
-/// [`Capture::runs`].
+/// What of a run is shown.
+struct Shown {
+    positions: Range<u32>,
+    unsaved: Spans,
+    all: bool,
+}
+
+impl Shown {
+    fn dirty(run: &Run) -> Option<Self> {
+        Some(Self { positions: run.dirty.bounds()?, unsaved: run.dirty.clone(), all: false })
+    }
+
+    fn all(run: &Run) -> Self {
+        let mut unsaved = run.dirty.clone();
+        unsaved.union(&run.in_flight);
+        Self { positions: run.slots.position(0)..run.slots.end(), unsaved, all: true }
+    }
+}
+
+/// The stretch of a run from the first slot that had to be saved to the last one, or a whole run.
+/// See [`Capture::runs`].
 #[derive(Clone, Debug)]
 pub struct CapturedRun<'a> {
     /// The names from the host down to the level of the series.
@@ -55,10 +83,16 @@ pub struct CapturedRun<'a> {
     pub metric: MetricId,
     /// Its name.
     pub name: Arc<[u8]>,
+    /// The series.
+    pub series: Handle,
+    /// The [boundary](Host::raise_boundary) that it had.
+    pub boundary: i64,
     /// The nominal time of the first value.
     pub start: i64,
     /// Seconds from one value to the next.
     pub frequency: NonZeroU32,
+    /// Whether the run came from a file that is not ours: see [`Origin`](crate::Origin).
+    pub foreign: bool,
     part: &'a Part,
 }
 
@@ -132,33 +166,70 @@ impl Host {
             return None;
         }
         self.capturing = true;
-        let mut parts = Vec::new();
-        for level in self.tree.preorder(&[tree::ROOT]) {
-            let mut path = None;
-            for series in self.tree.series_of(level) {
-                for run in series.runs() {
-                    let Some(bounds) = run.dirty.bounds() else { continue };
-                    let first = run.slots.index(bounds.start);
-                    parts.push(Part {
-                        path: Arc::clone(path.get_or_insert_with(|| self.tree.path(level))),
-                        metric: series.metric,
-                        start: run.nominal(first),
-                        frequency: run.frequency,
-                        view: run.slots.view(first..run.slots.index(bounds.end)),
-                        dirty: run.dirty.clone(),
-                        zero: run.slots.position(0),
-                        from: bounds.start,
-                        to: bounds.end,
-                    });
-                }
-            }
-        }
+        let parts = self.parts(Shown::dirty);
         for series in self.tree.all_series_mut() {
             for run in series.runs_mut() {
                 run.set_in_flight();
             }
         }
         Some(Capture { parts })
+    }
+
+    /// Everything as it is now, saved or not: every run whole, with the values of all its slots.
+    /// Nothing changes, and a capture may be under way.
+    ///
+    /// ```
+    /// use memstore::{CaptureEnd, Catalogue, Host, Limits};
+    /// # use std::num::NonZeroU32;
+    ///
+    /// # let minute = NonZeroU32::new(60).unwrap();
+    /// let catalogue = Catalogue::new();
+    /// let metric = catalogue.intern(b"cpu_load");
+    /// let mut host = Host::new();
+    /// let series = host.series(&[b"socket0"], metric)?;
+    /// host.write(series, minute, 1000, 0.5, &Limits::NONE)?;
+    /// host.capture().unwrap();
+    /// host.capture_ended(CaptureEnd::Durable);
+    /// host.write(series, minute, 1060, 0.75, &Limits::NONE)?;
+    ///
+    /// let all = host.view_all();
+    /// let [run] = &all.runs(&catalogue)[..] else { panic!() };
+    /// assert_eq!((run.series, run.start, run.to_vec()), (series, 1000, vec![0.5, 0.75]));
+    /// assert_eq!([0, 1].map(|slot| run.is_unsaved(slot)), [false, true]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn view_all(&self) -> Capture {
+        Capture { parts: self.parts(|run| Some(Shown::all(run))) }
+    }
+
+    fn parts(&self, shown: impl Fn(&Run) -> Option<Shown>) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for level in self.tree.preorder(&[ROOT]) {
+            let mut path = None;
+            for (metric, handle, series) in self.tree.series_of(level) {
+                for run in series.runs() {
+                    let Some(Shown { positions, unsaved, all }) = shown(run) else { continue };
+                    let first = run.slots.index(positions.start);
+                    parts.push(Part {
+                        path: Arc::clone(path.get_or_insert_with(|| self.tree.path(level))),
+                        metric,
+                        series: handle,
+                        boundary: series.boundary(),
+                        start: run.nominal(first),
+                        frequency: run.frequency,
+                        foreign: run.foreign,
+                        view: run.slots.view(first..run.slots.index(positions.end)),
+                        unsaved,
+                        all,
+                        zero: run.slots.position(0),
+                        from: positions.start,
+                        to: positions.end,
+                    });
+                }
+            }
+        }
+        parts
     }
 
     /// Ends the capture that is under way: what was in flight is clean, or dirty again. What was
@@ -191,7 +262,7 @@ impl Host {
 }
 
 impl Capture {
-    /// How many runs have something to be saved.
+    /// How many runs are in it.
     ///
     /// ```
     /// # let mut host = memstore::Host::new();
@@ -202,7 +273,7 @@ impl Capture {
         self.parts.len()
     }
 
-    /// Whether nothing has to be saved.
+    /// Whether no run is.
     ///
     /// ```
     /// # let mut host = memstore::Host::new();
@@ -234,14 +305,17 @@ impl Part {
             path: &self.path,
             metric: self.metric,
             name: names.get(self.metric.index()).cloned().unwrap_or_default(),
+            series: self.series,
+            boundary: self.boundary,
             start: self.start,
             frequency: self.frequency,
+            foreign: self.foreign,
             part: self,
         }
     }
 }
 
-#[expect(clippy::len_without_is_empty, reason = "a captured run has a value at its start")]
+#[expect(clippy::len_without_is_empty, reason = "a captured run has a slot")]
 impl CapturedRun<'_> {
     /// How many slots there are from the first to the last; at least one.
     ///
@@ -272,8 +346,8 @@ impl CapturedRun<'_> {
         self.start.wrapping_add(slots.wrapping_mul(i64::from(self.frequency.get())))
     }
 
-    /// Fills `out` with the values from slot `from` on: NaN where a slot is clean, without a value,
-    /// or behind the last.
+    /// Fills `out` with the values from slot `from` on: NaN where a slot is without a value, behind
+    /// the last, or was clean, if only the dirty ones were captured.
     ///
     /// ```
     /// # use memstore::{Catalogue, Host, Limits};
@@ -292,7 +366,7 @@ impl CapturedRun<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read(&self, from: usize, out: &mut [f32]) {
-        let Part { view, dirty, zero, .. } = self.part;
+        let Part { view, unsaved, all, zero, .. } = self.part;
         let (inside, behind) = out.split_at_mut(self.len().saturating_sub(from).min(out.len()));
         behind.fill(MISSING);
         let Ok(from) = u32::try_from(from) else { return };
@@ -301,10 +375,13 @@ impl CapturedRun<'_> {
         }
         let mut position = self.part.from + from;
         view.slots.read(position - zero - view.first, inside);
+        if *all {
+            return;
+        }
 
         let mut rest = inside;
         let first = position;
-        for span in dirty.iter_from(first) {
+        for span in unsaved.iter_from(first) {
             let clean = (span.start.saturating_sub(position) as usize).min(rest.len());
             rest[..clean].fill(MISSING);
             let skip = (span.end - position) as usize;
@@ -314,6 +391,16 @@ impl CapturedRun<'_> {
                 break;
             }
         }
+    }
+
+    /// Whether the value of a slot had to be saved, or was in flight. Of a slot without a value this
+    /// says nothing.
+    ///
+    /// See [`Host::view_all`] for an example.
+    #[must_use]
+    pub fn is_unsaved(&self, slot: usize) -> bool {
+        let slot = u32::try_from(slot).ok().filter(|slot| *slot < self.part.to - self.part.from);
+        slot.is_some_and(|slot| self.part.unsaved.contains(self.part.from + slot))
     }
 
     /// Hands the values to `visit` piece by piece, as [`read`](Self::read) gives them, without a

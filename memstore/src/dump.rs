@@ -88,11 +88,11 @@ impl Host {
     ) -> io::Result<()> {
         let name = |metric: MetricId| names.get(metric.index()).map_or(&[][..], |name| name);
         let mut series: Vec<_> = self.tree.series_of(level).collect();
-        series.sort_by_key(|series| name(series.metric));
+        series.sort_by_key(|(metric, ..)| name(*metric));
         write!(out, r#"{{"metrics":{{"#)?;
-        for (at, series) in series.into_iter().enumerate() {
+        for (at, (metric, _, series)) in series.into_iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
-            write!(out, "{comma}{}:[{}]", quoted(name(series.metric)), blocks(series))?;
+            write!(out, "{comma}{}:[{}]", quoted(name(metric)), blocks(series))?;
         }
         write!(out, r#"}},"children":{{"#)
     }

@@ -15,6 +15,9 @@ pub struct Freed {
     pub levels: u64,
     /// Hosts that had nothing left, and were removed from their directory.
     pub hosts: u64,
+    /// The highest [boundary](Host::raise_boundary) among the series that had nothing left, if one of
+    /// them had any.
+    pub highest_boundary: Option<i64>,
 }
 
 impl Directory<Host> {
@@ -73,6 +76,7 @@ impl Freed {
         self.series += other.series;
         self.levels += other.levels;
         self.hosts += other.hosts;
+        self.highest_boundary = self.highest_boundary.max(other.highest_boundary);
     }
 }
 
@@ -107,10 +111,46 @@ impl Host {
         for level in self.tree.preorder(&selected).into_iter().rev() {
             freed.series += self.tree.retain_series(level, |series| {
                 freed.blocks += series.free(before).blocks;
-                !series.is_done_before(before)
+                let stays = !series.is_done_before(before);
+                if !stays && series.boundary() > i64::MIN {
+                    freed.highest_boundary = freed.highest_boundary.max(Some(series.boundary()));
+                }
+                stays
             });
             freed.levels += self.tree.prune(level);
         }
         freed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::CaptureEnd;
+    use crate::catalogue::Catalogue;
+    use crate::sample::Limits;
+    use std::num::NonZeroU32;
+
+    #[test]
+    fn the_highest_boundary_of_what_is_removed_is_told_and_of_nothing_else() {
+        let metric = Catalogue::new().intern(b"metric");
+        let minute = NonZeroU32::new(60).unwrap();
+        let directory = Directory::new();
+        let hosts = [(b"a01", 0, 5000), (b"a02", 0, 7000), (b"a03", 1_000_000, 9000)];
+        for (name, time, boundary) in hosts {
+            directory.update(b"alpha", name, Host::new, |host| {
+                let series = host.series(&[], metric).unwrap();
+                host.write(series, minute, time, 0.5, &Limits::NONE).unwrap();
+                host.raise_boundary(series, boundary);
+                host.capture();
+                host.capture_ended(CaptureEnd::Durable);
+            });
+        }
+        let free = |before| directory.free(before, &Selector::host(), |_, _| false);
+        assert_eq!(
+            (free(1000).highest_boundary, free(1_000_000).highest_boundary),
+            (None, Some(7000))
+        );
+        assert_eq!(free(10_000_000).highest_boundary, Some(9000));
     }
 }

@@ -4,6 +4,7 @@
 use crate::catalogue::MetricId;
 use crate::sample::{Limits, Loaded, Placed, Refused};
 use crate::selector::NameError;
+use crate::series::Series;
 use crate::slots::BLOCK_SLOTS;
 use crate::tree::{Handle, Tree};
 use std::num::NonZeroU32;
@@ -184,6 +185,34 @@ impl Host {
         series.write(frequency, timestamp, value, limits, lead(to))
     }
 
+    /// Where a sample that arrives would be stored; changes nothing. For a log of samples without
+    /// nominal times, which are [loaded](Self::load) where this says.
+    ///
+    /// ```
+    /// # use memstore::{Catalogue, Host, Limits};
+    /// # use std::num::NonZeroU32;
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// # let minute = NonZeroU32::new(60).unwrap();
+    /// # let mut host = Host::new();
+    /// let series = host.series(&[], metric)?;
+    /// assert_eq!(host.place(series, minute, 1000)?.nominal, 1000);
+    /// host.write(series, minute, 1000, 0.5, &Limits::NONE)?;
+    /// assert_eq!(host.place(series, minute, 1055)?.nominal, 1060);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Stale`], [`Refused::OutOfRange`].
+    pub fn place(
+        &self,
+        series: Handle,
+        frequency: NonZeroU32,
+        timestamp: i64,
+    ) -> Result<Placed, Refused> {
+        self.tree.get(series).ok_or(Refused::Stale)?.place(frequency, timestamp)
+    }
+
     /// Stores values of a file or a log, which have nominal times, exactly at these. They go to a
     /// neighbouring run of that frequency and phase within 512 slots, else into a new run; a run
     /// that lies around one of them, of another phase, is split there. NaN overwrites nothing.
@@ -213,6 +242,38 @@ impl Host {
     pub fn load(&mut self, to: Handle, values: Loaded<'_>) -> Result<(), Refused> {
         let series = self.tree.get_mut(to).ok_or(Refused::Stale)?;
         series.load(&values, lead(to))
+    }
+
+    /// Raises the boundary of a series, a time that the host keeps for its caller and does not use:
+    /// what lies before it must not go into a file that may not reach back. Below what it is, it
+    /// stays. False if the handle is stale.
+    ///
+    /// ```
+    /// # use memstore::{Catalogue, Host};
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// let mut host = Host::new();
+    /// let series = host.series(&[], metric)?;
+    /// assert!(host.raise_boundary(series, 2000) && host.raise_boundary(series, 1000));
+    /// assert_eq!(host.boundary(series), Some(2000));
+    /// # Ok::<(), memstore::NameError>(())
+    /// ```
+    pub fn raise_boundary(&mut self, of: Handle, to: i64) -> bool {
+        self.tree.get_mut(of).map(|series| series.raise_boundary(to)).is_some()
+    }
+
+    /// The boundary of a series, [`i64::MIN`] if it was never raised; None if the handle is stale.
+    ///
+    /// ```
+    /// # use memstore::{Catalogue, Host};
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// let mut host = Host::new();
+    /// let series = host.series(&[], metric)?;
+    /// assert_eq!(host.boundary(series), Some(i64::MIN));
+    /// # Ok::<(), memstore::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn boundary(&self, of: Handle) -> Option<i64> {
+        self.tree.get(of).map(Series::boundary)
     }
 }
 

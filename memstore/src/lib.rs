@@ -43,6 +43,7 @@
 mod block;
 mod capture;
 mod catalogue;
+mod counts;
 mod directory;
 mod dump;
 mod free;
@@ -64,6 +65,7 @@ mod tree;
 pub use block::{BLOCK_LEN, Block, MISSING};
 pub use capture::{Capture, CaptureEnd, CapturedRun};
 pub use catalogue::{Aggregation, Catalogue, Metric, MetricConfig, MetricId};
+pub use counts::Counts;
 pub use directory::{Cell, Directory, ReadGuard, WriteGuard};
 pub use free::Freed;
 pub use health::Health;

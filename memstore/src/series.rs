@@ -4,7 +4,6 @@
 //! within half an interval, and open a run where none can take them. Values that are *loaded* have a
 //! nominal time, which never changes: they go exactly there.
 
-use crate::catalogue::MetricId;
 use crate::run::{Dropped, LONG_RUN, REACH, Run, Wide, index_taking};
 use crate::sample::{Limits, Loaded, Origin, Placed, Refused, State};
 use crate::slots::MAX_SLOTS;
@@ -50,7 +49,8 @@ struct Many {
 
 #[derive(Debug)]
 pub(crate) struct Series {
-    pub(crate) metric: MetricId,
+    /// The caller's: see [`Host::raise_boundary`](crate::Host::raise_boundary).
+    boundary: i64,
     runs: Runs,
 }
 
@@ -63,8 +63,16 @@ enum Place {
 }
 
 impl Series {
-    pub(crate) fn new(metric: MetricId) -> Self {
-        Self { metric, runs: Runs::Empty(None) }
+    pub(crate) fn new() -> Self {
+        Self { boundary: i64::MIN, runs: Runs::Empty(None) }
+    }
+
+    pub(crate) fn boundary(&self) -> i64 {
+        self.boundary
+    }
+
+    pub(crate) fn raise_boundary(&mut self, to: i64) {
+        self.boundary = self.boundary.max(to);
     }
 
     pub(crate) fn runs(&self) -> &[Run] {
@@ -175,6 +183,15 @@ impl Series {
         };
         self.update_shadow();
         Ok(Placed { nominal, frequency })
+    }
+
+    /// Where a sample would be stored.
+    pub(crate) fn place(&self, frequency: NonZeroU32, time: i64) -> Result<Placed, Refused> {
+        let (nominal, frequency) = match self.place_for_arrival(time, frequency) {
+            Place::In(at, index) => (self.runs()[at].nominal_of(index), self.runs()[at].frequency),
+            Place::New(start) => (i64::try_from(start).ok(), frequency),
+        };
+        Ok(Placed { nominal: nominal.ok_or(Refused::OutOfRange)?, frequency })
     }
 
     /// The earliest run that has the slot; else forwards from the last that ends before it; else

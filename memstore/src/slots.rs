@@ -408,6 +408,15 @@ impl Slots {
         View { slots, first: self.index(start) }
     }
 
+    /// How many blocks and slots hold a value.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let sealed = self.sealed.iter().flatten();
+        let open = self.tail.iter().filter(|value| !value.is_nan()).count();
+        let (blocks, slots) =
+            sealed.fold((0, 0), |(blocks, slots), block| (blocks + 1, slots + block.count()));
+        (blocks + usize::from(open > 0), slots + open)
+    }
+
     /// Bytes of the allocator: of sealed blocks with their list, and of the open block.
     pub(crate) fn heap_bytes(&self) -> (usize, usize) {
         let list = self.sealed.capacity() * size_of::<Option<Block>>();

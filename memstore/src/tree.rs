@@ -244,9 +244,18 @@ impl Tree {
     // ---- series ----
 
     /// The series of a level, by metric.
-    pub(crate) fn series_of(&self, level: LevelId) -> impl Iterator<Item = &Series> {
+    pub(crate) fn series_of(
+        &self,
+        level: LevelId,
+    ) -> impl Iterator<Item = (MetricId, Handle, &Series)> {
         let numbers = self.level(level).series.iter();
-        numbers.filter_map(|(_, index)| self.series[*index as usize].series())
+        numbers.filter_map(|&(metric, index)| {
+            Some((metric, self.handle(index), self.series[index as usize].series()?))
+        })
+    }
+
+    fn handle(&self, index: u32) -> Handle {
+        Handle { host: self.host, index, generation: self.series[index as usize].generation }
     }
 
     pub(crate) fn series_of_metric(&self, level: LevelId, metric: MetricId) -> Option<&Series> {
@@ -258,8 +267,7 @@ impl Tree {
     pub(crate) fn find_series(&self, path: &[&[u8]], metric: MetricId) -> Option<Handle> {
         let series = &self.level(self.find_level(path)?).series;
         let at = series.binary_search_by_key(&metric, |(metric, _)| *metric).ok()?;
-        let index = series[at].1;
-        Some(Handle { host: self.host, index, generation: self.series[index as usize].generation })
+        Some(self.handle(series[at].1))
     }
 
     /// The series of a metric at a path, made if it is not there.
@@ -272,7 +280,7 @@ impl Tree {
             return Ok(handle);
         }
         let level = self.make_level(path)?;
-        let handle = self.add_series(Series::new(metric));
+        let handle = self.add_series(Series::new());
         let series = &mut self.levels[level as usize].series;
         let at = series.partition_point(|(other, _)| *other < metric);
         make_room(series);
@@ -292,6 +300,12 @@ impl Tree {
         make_room(&mut self.series);
         self.series.push(Slot { generation: 0, state: State::Used(series) });
         Handle { host: self.host, index: number_of_last(&self.series), generation: 0 }
+    }
+
+    pub(crate) fn get(&self, handle: Handle) -> Option<&Series> {
+        let slot = self.series.get(handle.index as usize)?;
+        let is_known = slot.generation == handle.generation && self.host == handle.host;
+        if is_known { slot.series() } else { None }
     }
 
     #[inline]

@@ -4,7 +4,7 @@ use crate::selector::Selector;
 
 const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
-fn write(host: &mut Host, series: crate::Handle, minute: i64, value: f32) {
+fn write(host: &mut Host, series: Handle, minute: i64, value: f32) {
     host.write(series, MINUTE, 60 * minute, value, &Limits::NONE).unwrap();
 }
 
@@ -17,7 +17,7 @@ fn saved(catalogue: &Catalogue, capture: &Capture) -> Vec<(i64, f32)> {
     values.collect()
 }
 
-fn scene() -> (Catalogue, Host, crate::Handle) {
+fn scene() -> (Catalogue, Host, Handle) {
     let catalogue = Catalogue::new();
     let mut host = Host::new();
     let series = host.series(&[], catalogue.intern(b"metric")).unwrap();

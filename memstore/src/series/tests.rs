@@ -1,12 +1,11 @@
 use super::*;
-use crate::catalogue::Catalogue;
 use crate::slots::BLOCK_SLOTS;
 
 const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 const HOUR: NonZeroU32 = NonZeroU32::new(3600).unwrap();
 
 fn series() -> Series {
-    Series::new(Catalogue::new().intern(b"metric"))
+    Series::new()
 }
 
 fn write(series: &mut Series, time: i64) -> Result<i64, Refused> {

@@ -1,11 +1,14 @@
 //! What a host says, compared with what the naive one says.
 
-use super::naive::{CannotRead, DirtyRun, Grid};
+use super::naive::{CannotRead, Grid, ShownRun, Slot, State};
 use super::operation::Query as Asked;
 use super::pair::{Pair, selector};
 use super::universe::{Fold, Key, METRICS, PATHS, SELECTORS};
 use memstore::resample::{Method, resample};
-use memstore::{Answer, Capture, Catalogue, MAX_ENTRIES, Query, ReadError, Selected};
+use memstore::{
+    Answer, Capture, CapturedRun, Catalogue, Handle, MAX_ENTRIES, Query, ReadError, Selected,
+};
+use std::collections::BTreeMap;
 
 /// What was selected, and what it must read as, whatever has happened to the host since.
 pub(super) struct Held {
@@ -159,11 +162,12 @@ fn reason(error: ReadError) -> CannotRead {
     }
 }
 
-/// Ordered, complete, and nothing in it that need not be saved.
+/// Ordered, complete, and nothing in it that is not to be shown.
 pub(super) fn captured(
     catalogue: &Catalogue,
+    handles: &BTreeMap<Key, Handle>,
     capture: &Capture,
-    expected: &[DirtyRun],
+    expected: &[ShownRun],
 ) -> Result<(), String> {
     let runs = capture.runs(catalogue);
     if (capture.len(), capture.is_empty()) != (expected.len(), expected.is_empty()) {
@@ -173,41 +177,57 @@ pub(super) fn captured(
         return Err(format!("captured runs: {}, expected {}", runs.len(), expected.len()));
     }
     for (run, expected) in runs.iter().zip(expected) {
-        let (key, len) = (expected.key, expected.bits.len());
-        let path: Vec<&[u8]> = run.path.iter().map(|name| &**name).collect();
-        let got = (path.as_slice(), &*run.name, i128::from(run.start), run.len());
-        let (path, metric) = (PATHS[expected.key.0], METRICS[expected.key.1].name);
-        let same_name = catalogue.find(metric) == Some(run.metric);
-        let frequency = i128::from(run.frequency.get());
-        if got != (path, metric, expected.start, len)
-            || (frequency, same_name) != (expected.frequency, true)
-        {
-            let expected = (key, expected.start, len, expected.frequency);
-            return Err(format!("captured {got:?} every {frequency} s, expected {expected:?}"));
-        }
-        same_values(&run.to_vec(), &expected.bits)
-            .map_err(|why| format!("captured run of {key:?}: {why}"))?;
-        let from = len / 3;
-        let mut part = [0.0; 40];
-        run.read(from, &mut part);
-        let rest = expected.bits[from..].iter().copied().chain(std::iter::repeat(None));
-        same_values(&part, &rest.take(part.len()).collect::<Vec<_>>())
-            .map_err(|why| format!("part of a run of {key:?} from {from}: {why}"))?;
+        same_run(catalogue, handles, run, expected)
+            .map_err(|why| format!("captured run of {:?}: {why}", expected.key))?;
     }
     Ok(())
 }
 
-fn same_values(got: &[f32], expected: &[Option<u32>]) -> Result<(), String> {
-    let same = |got: f32, expected: Option<u32>| match expected {
-        None => got.is_nan(),
-        Some(bits) => got.to_bits() == bits,
+fn same_run(
+    catalogue: &Catalogue,
+    handles: &BTreeMap<Key, Handle>,
+    run: &CapturedRun<'_>,
+    expected: &ShownRun,
+) -> Result<(), String> {
+    let &ShownRun { key, boundary, start, frequency, foreign, ref slots } = expected;
+    let path: Vec<&[u8]> = run.path.iter().map(|name| &**name).collect();
+    let names = (path.as_slice(), &*run.name, Some(run.metric), Some(&run.series));
+    let metric = METRICS[key.1].name;
+    if names != (PATHS[key.0], metric, catalogue.find(metric), handles.get(&key)) {
+        return Err(format!("is {names:?}"));
+    }
+    let got = (i128::from(run.start), i128::from(run.frequency.get()), run.len());
+    let (got, all) = ((got, run.foreign, run.boundary), (start, frequency, slots.len()));
+    if got != (all, foreign, boundary) {
+        return Err(format!("{got:?}, expected {:?}", (all, foreign, boundary)));
+    }
+    same_values(&run.to_vec(), slots)?;
+    let from = slots.len() / 3;
+    let mut part = [0.0; 40];
+    run.read(from, &mut part);
+    let rest = slots[from..].iter().copied().chain(std::iter::repeat(None));
+    same_values(&part, &rest.take(part.len()).collect::<Vec<_>>())
+        .map_err(|why| format!("part from {from}: {why}"))?;
+    let is_wrong = |(at, slot): &(usize, &Option<Slot>)| {
+        slot.is_some_and(|slot| run.is_unsaved(*at) != (slot.state != State::Clean))
     };
-    let wrong = got.iter().zip(expected).position(|(&got, &bits)| !same(got, bits));
+    match slots.iter().enumerate().find(is_wrong) {
+        Some((at, slot)) => Err(format!("unsaved, or not, is wrong at {at}: {slot:?}")),
+        None => Ok(()),
+    }
+}
+
+fn same_values(got: &[f32], expected: &[Option<Slot>]) -> Result<(), String> {
+    let same = |got: f32, expected: Option<Slot>| match expected {
+        None => got.is_nan(),
+        Some(slot) => got.to_bits() == slot.bits,
+    };
+    let wrong = got.iter().zip(expected).position(|(&got, &slot)| !same(got, slot));
     match wrong {
         None if got.len() == expected.len() => Ok(()),
         None => Err(format!("{} values, expected {}", got.len(), expected.len())),
         Some(i) => {
-            let expected = expected[i].map(f32::from_bits);
+            let expected = expected[i].map(|slot| f32::from_bits(slot.bits));
             Err(format!("slot {i} is {:?}, expected {expected:?}", got[i]))
         }
     }

@@ -55,7 +55,11 @@ impl Scene {
             87..90 => Operation::Hold(self.query(key, naive)),
             90..92 => Operation::Release,
             92 => self.limit(),
-            93 => self.set_frequency(key),
+            93 if self.random.percent(50) => self.set_frequency(key),
+            93 => {
+                let to = self.random.one_of(&[self.now, i64::MIN, i64::MAX, self.now - 9]);
+                Operation::RaiseBoundary { key, to }
+            }
             94 => Operation::Touch(key),
             95 => Operation::Health { now: self.time(key, naive) },
             96 => Operation::CompareAll,

@@ -12,7 +12,7 @@ pub(super) enum State {
     Clean,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) bits: u32,
     pub(super) state: State,
@@ -27,13 +27,15 @@ pub(super) enum Refusal {
     OutOfRange,
 }
 
-/// What a run had dirty, from the first such slot to the last; the others are `None`.
+/// Slots of a run; those that are not shown are `None`.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct DirtyRun {
+pub(super) struct ShownRun {
     pub(super) key: Key,
+    pub(super) boundary: i64,
     pub(super) start: i128,
     pub(super) frequency: i128,
-    pub(super) bits: Vec<Option<u32>>,
+    pub(super) foreign: bool,
+    pub(super) slots: Vec<Option<Slot>>,
 }
 
 /// Before values are cut down.
@@ -84,6 +86,8 @@ pub(super) struct Naive {
     pub(super) levels: BTreeSet<Path>,
     pub(super) series: BTreeMap<Key, Series>,
     pub(super) slots: BTreeMap<(Key, i128), Slot>,
+    /// Of series that are there.
+    pub(super) boundaries: BTreeMap<Key, i64>,
 }
 
 impl Naive {
@@ -154,28 +158,46 @@ impl Naive {
 
     // ---- checkpoint ----
 
-    pub(super) fn capture(&mut self) -> Vec<DirtyRun> {
-        let mut captured: Vec<_> =
-            self.series.keys().flat_map(|&key| self.dirty_runs(key)).collect();
-        captured.sort_by_key(|run| (PATHS[run.key.0], METRICS[run.key.1].name, run.start));
+    /// From the first dirty slot of each run to the last.
+    pub(super) fn capture(&mut self) -> Vec<ShownRun> {
+        let mut captured = self.shown(|slot| slot.state == State::Dirty);
+        captured.retain_mut(|run| {
+            let first = run.slots.iter().position(Option::is_some).unwrap_or(run.slots.len());
+            let last = run.slots.iter().rposition(Option::is_some);
+            run.start += first as i128 * run.frequency;
+            run.slots = run.slots[first..last.map_or(first, |last| last + 1)].to_vec();
+            !run.slots.is_empty()
+        });
         self.turn(State::Dirty, State::InFlight);
         captured
     }
 
-    fn dirty_runs(&self, key: Key) -> Vec<DirtyRun> {
-        let runs = self.series[&key].runs.iter();
-        let dirty = |nominal| {
-            let slot = self.slots.get(&(key, nominal))?;
-            (slot.state == State::Dirty).then_some(slot.bits)
+    /// Every run, with the slots that are to be shown.
+    pub(super) fn shown(&self, is_shown: impl Fn(&Slot) -> bool) -> Vec<ShownRun> {
+        let of_series = |(&key, series): (&Key, &Series)| {
+            let boundary = self.boundary(key);
+            let slot = |nominal| self.slots.get(&(key, nominal)).copied().filter(&is_shown);
+            let runs = series.runs.iter().map(|run| ShownRun {
+                key,
+                boundary,
+                start: run.start,
+                frequency: run.frequency,
+                foreign: run.foreign,
+                slots: (0..run.count).map(|i| slot(run.nominal(i))).collect(),
+            });
+            runs.collect::<Vec<_>>()
         };
-        runs.filter_map(|run| {
-            let bits: Vec<_> = (0..run.count).map(|i| dirty(run.nominal(i))).collect();
-            let first = bits.iter().position(Option::is_some)?;
-            let last = bits.iter().rposition(Option::is_some)?;
-            let (start, frequency) = (run.nominal(first as i128), run.frequency);
-            Some(DirtyRun { key, start, frequency, bits: bits[first..=last].to_vec() })
-        })
-        .collect()
+        let mut shown: Vec<_> = self.series.iter().flat_map(of_series).collect();
+        shown.sort_by_key(|run| (PATHS[run.key.0], METRICS[run.key.1].name, run.start));
+        shown
+    }
+
+    pub(super) fn raise_boundary(&mut self, key: Key, to: i64) {
+        self.boundaries.insert(key, to.max(self.boundary(key)));
+    }
+
+    pub(super) fn boundary(&self, key: Key) -> i64 {
+        self.boundaries.get(&key).copied().unwrap_or(i64::MIN)
     }
 
     pub(super) fn turn(&mut self, from: State, to: State) {
@@ -223,8 +245,9 @@ impl Naive {
     }
 
     /// Series without slots go, unless a sample from `before` on could still use their phase; so do
-    /// levels without anything: those selected, and what is above them. Gives how many of each.
-    pub(super) fn prune(&mut self, selector: &[Pick], before: i64) -> (u64, u64) {
+    /// levels without anything: those selected, and what is above them. Gives how many of each, and
+    /// the highest boundary that is gone.
+    pub(super) fn prune(&mut self, selector: &[Pick], before: i64) -> (u64, u64, Option<i64>) {
         let (series_before, levels_before) = (self.series.len(), self.levels.len());
         self.series.retain(|key, series| {
             !series.is_spent(before) || !is_at_or_below(PATHS[key.0], selector)
@@ -237,7 +260,11 @@ impl Naive {
             }
         }
         let gone = |before, after| (before - after) as u64;
-        (gone(series_before, self.series.len()), gone(levels_before, self.levels.len()))
+        let left = core::mem::take(&mut self.boundaries);
+        let (left, lost) = left.into_iter().partition(|(key, _)| self.series.contains_key(key));
+        self.boundaries = left;
+        let highest = lost.into_values().filter(|&boundary| boundary > i64::MIN).max();
+        (gone(series_before, self.series.len()), gone(levels_before, self.levels.len()), highest)
     }
 
     fn is_empty(&self, level: Path) -> bool {

@@ -47,6 +47,10 @@ pub(super) enum Operation {
         metric: usize,
         frequency: u32,
     },
+    RaiseBoundary {
+        key: Key,
+        to: i64,
+    },
     Capture,
     CaptureIsDurable,
     CaptureFails,

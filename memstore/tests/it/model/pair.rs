@@ -2,7 +2,7 @@
 
 use super::Totals;
 use super::compare;
-use super::naive::{DirtyRun, Naive, Refusal, State as Naively};
+use super::naive::{Naive, Refusal, ShownRun, State as Naively};
 use super::operation::{Limits as GivenLimits, NO_LIMITS, Operation};
 use super::random::Random;
 use super::universe::{Fold, Key, METRICS, PATHS, Pick, SELECTORS};
@@ -23,7 +23,7 @@ pub(super) struct Pair {
     /// As a writer keeps them between batches.
     pub(super) handles: BTreeMap<Key, Handle>,
     limits: GivenLimits,
-    capture: Option<(Capture, Vec<DirtyRun>)>,
+    capture: Option<(Capture, Vec<ShownRun>, BTreeMap<Key, Handle>)>,
     held: Vec<compare::Held>,
     samples: u64,
     pub(super) answers: u64,
@@ -109,6 +109,7 @@ impl Pair {
                 self.set_frequency(metric, frequency);
                 Ok(())
             }
+            Operation::RaiseBoundary { key, to } => self.raise_boundary(key, to),
             Operation::Capture => self.capture(),
             Operation::CaptureIsDurable => self.capture_ended(CaptureEnd::Durable, Naively::Clean),
             Operation::CaptureFails => self.capture_ended(CaptureEnd::Failed, Naively::Dirty),
@@ -157,6 +158,9 @@ impl Pair {
         let loaded = self.host.load(kept, one);
         if (written, loaded) != (Err(Refused::Stale), Err(Refused::Stale)) {
             return Err(format!("stale handle of {key:?}: {written:?}, {loaded:?}"));
+        }
+        if self.host.raise_boundary(kept, 0) || self.host.boundary(kept).is_some() {
+            return Err(format!("stale handle of {key:?} has a boundary"));
         }
         self.touch(key)
     }
@@ -225,11 +229,22 @@ impl Pair {
 
     // ---- checkpoint ----
 
+    fn raise_boundary(&mut self, key: Key, to: i64) -> Result<(), String> {
+        let handle = self.handle(key)?;
+        self.naive.raise_boundary(key, to);
+        let raised = self.host.raise_boundary(handle, to);
+        let (got, expected) = (self.host.boundary(handle), self.naive.boundary(key));
+        if raised && got == Some(expected) {
+            return Ok(());
+        }
+        Err(format!("boundary of {key:?} raised to {to} is {got:?}, expected {expected}"))
+    }
+
     fn capture(&mut self) -> Result<(), String> {
         match (self.host.capture(), &self.capture) {
             (None, Some(_)) => Ok(()),
             (Some(captured), None) => {
-                self.capture = Some((captured, self.naive.capture()));
+                self.capture = Some((captured, self.naive.capture(), self.handles.clone()));
                 Ok(())
             }
             (Some(_), Some(_)) => Err("two captures at once".to_owned()),
@@ -239,11 +254,11 @@ impl Pair {
 
     /// What was captured must be what it was then, however much has been written since.
     fn capture_ended(&mut self, how: CaptureEnd, state: Naively) -> Result<(), String> {
-        let Some((captured, expected)) = self.capture.take() else {
+        let Some((captured, expected, handles)) = self.capture.take() else {
             self.host.capture_ended(how);
             return self.saved_state();
         };
-        compare::captured(&self.catalogue, &captured, &expected)?;
+        compare::captured(&self.catalogue, &handles, &captured, &expected)?;
         self.captured_runs += expected.len() as u64;
         self.host.capture_ended(how);
         self.naive.turn(Naively::InFlight, state);

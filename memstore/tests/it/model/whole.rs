@@ -1,5 +1,6 @@
 //! Everything of a host, compared: structure, values, what is saved, what freeing has left.
 
+use super::compare;
 use super::operation::{Operation, Query};
 use super::pair::{Pair, selector};
 use super::series::Run;
@@ -57,8 +58,8 @@ impl Pair {
             self.naive.forget(key, &gone);
         }
         let pruned = self.naive.prune(SELECTORS[picks], before);
-        if (freed.series, freed.levels) != pruned {
-            return Err(format!("{freed:?}, expected series and levels {pruned:?}"));
+        if (freed.series, freed.levels, freed.highest_boundary) != pruned {
+            return Err(format!("{freed:?}, expected series, levels and boundary {pruned:?}"));
         }
         let [sealed, open] = [Stored::Sealed, Stored::Open]
             .map(|stored| number_of(&stretches, stored) - number_of(&after, stored));
@@ -151,6 +152,9 @@ impl Pair {
     pub(super) fn compare_all(&mut self) -> Result<(), String> {
         self.structure()?;
         self.saved_state()?;
+        self.counts()?;
+        let all = self.naive.shown(|_| true);
+        compare::captured(&self.catalogue, &self.handles, &self.host.view_all(), &all)?;
         let all: Vec<(Key, Run)> = self
             .naive
             .series
@@ -166,6 +170,27 @@ impl Pair {
             }
         }
         self.apply(&Operation::Release)
+    }
+
+    fn counts(&self) -> Result<(), String> {
+        let runs = || self.naive.series.values().flat_map(|series| &series.runs);
+        let newest = runs().map(Run::last).max();
+        if self.host.newest().map(i128::from) != newest {
+            return Err(format!("newest is {:?}, expected {newest:?}", self.host.newest()));
+        }
+        let got = self.host.counts();
+        let series = self.naive.series.values().filter(|series| !series.runs.is_empty()).count();
+        let stretches = self.stretches()?;
+        // An open block may be without a value.
+        let sealed = number_of(&stretches, Stored::Sealed) as u64;
+        let blocks = sealed..=sealed + number_of(&stretches, Stored::Open) as u64;
+        if (got.series, got.points) != (series as u64, self.naive.slots.len() as u64)
+            || !blocks.contains(&got.blocks)
+        {
+            let points = self.naive.slots.len();
+            return Err(format!("{got:?}, expected {series}, {points}, {blocks:?}"));
+        }
+        Ok(())
     }
 
     pub(super) fn health(&self, now: i64) -> Result<(), String> {
