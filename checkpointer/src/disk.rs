@@ -36,6 +36,7 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
 
+pub(crate) use file::Appending;
 pub use file::{AppendError, File, Reader};
 pub use path::BadPath;
 pub use real::{RealDisk, RealFile, RealLock};

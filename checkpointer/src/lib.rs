@@ -3,9 +3,21 @@
 //! * [`disk`] is the one door to the file system: the real disk, and with the feature `sim` a
 //!   simulated one that forgets, tears and fails as disks do.
 //! * [`log`] is the log of every host: what was acknowledged is in it, or in a durable snapshot.
+//! * [`engine`] is the whole: recovery, writing, checkpoints, freeing, closing.
 //!
 //! The engine owns no clock, no timer and no thread: its caller tells it the time and drives it.
 #![forbid(unsafe_code)]
 
 pub mod disk;
+pub mod engine;
 pub mod log;
+pub mod planted;
+mod round;
+
+pub use engine::{
+    BadName, Branch, CheckpointError, Checkpointed, Config, DIRECTORY_NAME_MAX, Deleted, Engine,
+    EngineStats, Freed, Logging, NoSeries, Now, Offline, OnProgress, OpenError, Pending, Problem,
+    Problems, Progress, Recovered, Refused, Sample, Series, Start, StoredHost, Trouble,
+    Unavailable, View, WriteError, Written, check_directory_name, view,
+};
+pub use memstore;

@@ -73,7 +73,6 @@ mod due;
 mod error;
 mod files;
 mod host;
-pub mod planted;
 mod queue;
 mod rounds;
 mod segment;
@@ -83,6 +82,9 @@ mod store;
 mod ticket;
 mod writer;
 
+pub(crate) use start::find_among;
+
+pub use crate::planted;
 pub use bounds::Room;
 pub use buffer::{Buffer, record_bytes};
 pub use checkpoint::Dropped;

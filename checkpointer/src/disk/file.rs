@@ -120,3 +120,17 @@ impl<F: File> io::Read for Reader<'_, F> {
         }
     }
 }
+
+/// A file as [`io::Write`]: for one that is thrown away when anything fails.
+#[derive(Debug)]
+pub(crate) struct Appending<'a, F>(pub(crate) &'a F);
+
+impl<F: File> io::Write for Appending<'_, F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::Refused;
-use super::planted::{Planted, is_planted};
+use crate::planted::{Planted, is_planted};
 
 /// As much memory is kept for the next batches, instead of being given back.
 const SPARES_MAX: usize = 64;

@@ -9,9 +9,9 @@ use wal_format::{Names, Record};
 
 use super::bounds::Room;
 use super::config::Config;
-use super::planted::{Planted, is_planted};
 use super::queue::{Mark, Queue, Sequence};
 use super::start::Found;
+use crate::planted::{Planted, is_planted};
 
 /// The bytes that a record takes in the log besides its names.
 const AROUND_NAMES: usize = 28;

@@ -7,10 +7,11 @@ use wal_format::Verdict;
 
 use super::error::{DiskFailure, Operation, Unacknowledged};
 use super::host::{HostLog, Owner, Shared};
-use super::planted::{Planted, is_planted};
 use super::queue::Mark;
 use super::start::{StartError, find, read_log, segment_path};
+use super::store::Log;
 use crate::disk::Disk;
+use crate::planted::{Planted, is_planted};
 
 /// What has become of the segments that a snapshot covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,19 @@ pub struct Dropped {
     pub segments: u64,
     /// Found damaged by this process: kept as `.damaged`.
     pub damaged: u64,
+    /// With records that no snapshot can hold: kept as `.unknown`.
+    pub unknown: u64,
 }
+
+/// What is done with a covered segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Delete,
+    Keep(&'static str),
+}
+
+const DAMAGED: &str = ".damaged";
+const UNKNOWN: &str = ".unknown";
 
 impl<D: Disk, O: Owner> HostLog<D, O> {
     /// The checkpoint with this mark is durable: its snapshot, its name and its directory. All up
@@ -50,34 +63,58 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
 
     /// Deletes the segments up to a number. They are scanned without the log lock, which writers
     /// need, and deleted under it.
-    fn drop_segments(&self, covered: u64) -> Result<Dropped, StartError> {
+    pub(crate) fn drop_segments(&self, covered: u64) -> Result<Dropped, StartError> {
         let found = find(&self.log.disk, &self.directory)?;
-        let mut damaged = Vec::new();
-        let mut sound = Vec::new();
+        let mut fates = Vec::new();
         for segment in found.segments.iter().filter(|segment| segment.number <= covered) {
             let path = segment_path(&self.directory, segment.number);
             let is_own = segment.number >= self.first_own_number;
-            let kind = if is_own || !self.is_damaged(&path)? { &mut sound } else { &mut damaged };
-            kind.push(path);
+            let fate = if is_own { Fate::Delete } else { self.fate(segment.number, &path)? };
+            fates.push((path, fate));
         }
         let _lock = self.lock_log_to_tell();
-        for path in &sound {
-            let removed = self.log.disk.remove(path);
-            removed.map_err(DiskFailure::of(Operation::Remove, path))?;
-            self.log.counters.dropped.add(1);
+        let mut dropped = Dropped::default();
+        for (path, fate) in &fates {
+            self.carry_out(path, *fate, &mut dropped)?;
         }
-        for path in &damaged {
-            let renamed = self.log.disk.rename(path, &format!("{path}.damaged"));
-            renamed.map_err(DiskFailure::of(Operation::Rename, path))?;
-            self.log.counters.kept_damaged.add(1);
-        }
-        Ok(Dropped { segments: sound.len() as u64, damaged: damaged.len() as u64 })
+        Ok(dropped)
     }
 
-    /// Only a power loss damages a log, and that ends the process: our own are never scanned.
-    fn is_damaged(&self, path: &str) -> Result<bool, DiskFailure> {
-        let contents = read_log(&self.log.disk, path, |_| {})?;
-        Ok(matches!(contents.verdict, Verdict::Damaged(_) | Verdict::NotALog(_)))
+    fn carry_out(&self, path: &str, fate: Fate, dropped: &mut Dropped) -> Result<(), DiskFailure> {
+        let Log { disk, counters, .. } = &*self.log;
+        match fate {
+            Fate::Delete => {
+                disk.remove(path).map_err(DiskFailure::of(Operation::Remove, path))?;
+                counters.dropped.add(1);
+                dropped.segments += 1;
+            }
+            Fate::Keep(ending) => {
+                let renamed = disk.rename(path, &format!("{path}{ending}"));
+                renamed.map_err(DiskFailure::of(Operation::Rename, path))?;
+                if ending == DAMAGED {
+                    counters.kept_damaged.add(1);
+                    dropped.damaged += 1;
+                } else {
+                    counters.kept_unknown.add(1);
+                    dropped.unknown += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Only a power loss damages a log, and that ends the process; all records of ours have a
+    /// frequency, and are in the snapshot. So our own segments are never scanned.
+    fn fate(&self, number: u64, path: &str) -> Result<Fate, DiskFailure> {
+        let mut unknown = self.keep.contains(&number);
+        let contents = read_log(&self.log.disk, path, |located| {
+            unknown |= located.record.frequency.is_none();
+        })?;
+        Ok(match contents.verdict {
+            Verdict::Damaged(_) | Verdict::NotALog(_) => Fate::Keep(DAMAGED),
+            _ if unknown => Fate::Keep(UNKNOWN),
+            Verdict::Clean | Verdict::Torn(_) => Fate::Delete,
+        })
     }
 
     /// Writes and syncs everything and closes the files, in every mode: what a clean end does.

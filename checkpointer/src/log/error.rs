@@ -54,12 +54,12 @@ pub struct DiskFailure {
 }
 
 impl DiskFailure {
-    pub(super) fn new(operation: Operation, path: &str, source: io::Error) -> Self {
+    pub(crate) fn new(operation: Operation, path: &str, source: io::Error) -> Self {
         Self { operation, path: path.into(), source: source.into() }
     }
 
     /// For `map_err`.
-    pub(super) fn of(operation: Operation, path: &str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn of(operation: Operation, path: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::new(operation, path, source)
     }
 }

@@ -17,7 +17,6 @@ use super::config::SyncMode;
 use super::due::{Schedule, Scheduled, Task};
 use super::error::{DiskFailure, Operation, Refused, Unacknowledged};
 use super::files::Closable;
-use super::planted::{Planted, is_planted};
 use super::queue::{Passed, Sequence};
 use super::start::Found;
 use super::stats::{HostStats, SegmentStats};
@@ -25,6 +24,7 @@ use super::store::Log;
 use super::ticket::Ticket;
 use super::writer::{Stop, Unsettled, Writer};
 use crate::disk::Disk;
+use crate::planted::{Planted, is_planted};
 
 /// What holds the tree and the [`Buffer`] of a host under one lock, the host lock.
 pub trait Owner: Send + Sync + 'static {
@@ -45,6 +45,8 @@ pub struct HostLog<D: Disk + 'static, O: Owner> {
     schedule: Schedule,
     /// Numbers from here on were given out by this process.
     pub(super) first_own_number: u64,
+    /// See [`Found::keep`].
+    pub(super) keep: Box<[u64]>,
     /// Whether the entries of the directories above the host's are durable.
     pub(super) parents_durable: AtomicBool,
     /// Whether it is among those whose files can be closed.
@@ -122,6 +124,7 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
             writer: Mutex::new(writer),
             schedule: Schedule::default(),
             first_own_number: found.next_number,
+            keep: found.keep.as_slice().into(),
             parents_durable: AtomicBool::new(false),
             registered: AtomicBool::new(false),
             used_lately: AtomicBool::new(false),
@@ -275,7 +278,7 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
         }
     }
 
-    pub(super) fn make_directories(&self) -> Result<(), DiskFailure> {
+    pub(crate) fn make_directories(&self) -> Result<(), DiskFailure> {
         let ends = self.directory.match_indices('/').map(|(at, _)| at);
         for end in ends.chain([self.directory.len()]) {
             let path = self.directory.get(..end).unwrap_or_default();

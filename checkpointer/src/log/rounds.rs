@@ -6,18 +6,17 @@
 //! a checkpoint.
 
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::config::SyncMode;
 use super::due::Task;
 use super::error::{DiskFailure, Operation, Unacknowledged};
 use super::host::{HostLog, LogLock, Owner};
-use super::planted::{Planted, is_planted};
 use super::segment::{State, Target};
 use super::start::sync_directory;
 use super::writer::{FileOf, Unsettled};
 use crate::disk::{Disk, File};
+use crate::planted::{Planted, is_planted};
 
 impl<D: Disk, O: Owner> HostLog<D, O> {
     /// Syncs what was written until now. The caller has set `syncing`, which ends with this.
@@ -50,7 +49,7 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
     }
 
     /// The host's directory for the names of its files; those above it for its own name, once.
-    pub(super) fn sync_directories(&self) -> Result<(), DiskFailure> {
+    pub(crate) fn sync_directories(&self) -> Result<(), DiskFailure> {
         if is_planted(Planted::DirectoryNotSynced) {
             return Ok(());
         }
@@ -151,37 +150,5 @@ impl<D: Disk + 'static, O: Owner> Drop for Syncing<'_, D, O> {
         let mut shared = self.0.lock_shared();
         shared.syncing = false;
         self.0.moved(shared);
-    }
-}
-
-/// Jobs that run at the same time, and the one who waits for them.
-#[derive(Debug, Default)]
-pub(super) struct Round {
-    running: Mutex<usize>,
-    ended: Condvar,
-}
-
-/// One of the jobs of a round: over when it is dropped.
-#[derive(Debug)]
-pub(super) struct Part(Arc<Round>);
-
-impl Round {
-    pub(super) fn part(self: &Arc<Self>) -> Part {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Part(Arc::clone(self))
-    }
-
-    /// Waits for the jobs; returns how many are still running when `patience` is over.
-    pub(super) fn wait(&self, patience: Duration) -> usize {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.ended.wait_timeout_while(running, patience, |running| *running > 0);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.0.ended.notify_all();
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::files::Permit;
-use super::planted::{Planted, is_planted};
 use super::queue::Sequence;
+use crate::planted::{Planted, is_planted};
 
 /// An open file, and the right to have it open.
 #[derive(Debug)]

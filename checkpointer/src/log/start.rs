@@ -11,7 +11,7 @@ use thiserror::Error;
 use wal_format::{Found as Item, Located, Reader, SegmentWriter, Tally, Verdict};
 
 use super::error::{DiskFailure, Operation};
-use crate::disk::{Disk, EntryKind, File};
+use crate::disk::{Appending, Disk, Entry, EntryKind, File};
 
 /// The name of the Go store's log.
 pub const CURRENT_WAL: &str = "current.wal";
@@ -31,11 +31,15 @@ pub struct Found {
     /// Whether there was any segment, covered or not: what lies in the directory may not be durable
     /// then, and is synced before anything relies on it.
     pub unsettled: bool,
+    /// Segments with records that could not be brought to memory, and so will be in no snapshot: once
+    /// covered they are kept as `.unknown`.
+    pub keep: Vec<u64>,
 }
 
 impl Default for Found {
     fn default() -> Self {
-        Self { segments: Vec::new(), current_wal: false, next_number: 1, unsettled: false }
+        let (segments, keep) = (Vec::new(), Vec::new());
+        Self { segments, current_wal: false, next_number: 1, unsettled: false, keep }
     }
 }
 
@@ -88,10 +92,17 @@ fn segment_name(number: u64) -> String {
 ///
 /// [`StartError`]
 pub fn find<D: Disk>(disk: &D, directory: &str) -> Result<Found, StartError> {
-    let entries = match disk.list(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::default()),
-        listed => listed.map_err(DiskFailure::of(Operation::List, directory))?,
-    };
+    match disk.list(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::default()),
+        listed => {
+            let listed = listed.map_err(DiskFailure::of(Operation::List, directory))?;
+            find_among(directory, &listed)
+        }
+    }
+}
+
+/// What of a listing is log.
+pub(crate) fn find_among(directory: &str, entries: &[Entry]) -> Result<Found, StartError> {
     let mut found = Found::default();
     let mut highest = 0;
     for entry in entries {
@@ -211,19 +222,6 @@ fn write_segment<F: File>(
     let mut writer = SegmentWriter::new(&mut buffered as &mut dyn Write)?;
     write(&mut writer)?;
     buffered.flush()
-}
-
-/// A file as [`Write`]: only here, for a file that is thrown away when anything fails.
-struct Appending<'a, F>(&'a F);
-
-impl<F: File> Write for Appending<'_, F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.append(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 pub(super) fn sync_directory<D: Disk>(disk: &D, directory: &str) -> Result<(), DiskFailure> {

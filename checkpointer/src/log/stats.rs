@@ -32,6 +32,8 @@ pub struct Stats {
     pub dropped: u64,
     /// Segments kept as `.damaged` for the same reason.
     pub kept_damaged: u64,
+    /// Segments with records that no snapshot can hold, kept as `.unknown`.
+    pub kept_unknown: u64,
     /// Batches that were not let in.
     pub refused: u64,
     /// Writes that failed; their batches stay in the buffer.
@@ -94,6 +96,7 @@ pub(super) struct Counters {
     pub(super) rotations: Counter,
     pub(super) dropped: Counter,
     pub(super) kept_damaged: Counter,
+    pub(super) kept_unknown: Counter,
     pub(super) write_failures: Counter,
     pub(super) sync_failures: Counter,
 }

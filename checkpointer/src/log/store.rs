@@ -10,10 +10,10 @@ use super::due::{Due, Task};
 use super::error::{DiskFailure, Operation};
 use super::files::Files;
 use super::host::{HostLog, Owner};
-use super::rounds::Round;
 use super::start::Found;
 use super::stats::{Counters, Stats};
 use crate::disk::{Disk, Uninterrupted};
+use crate::round::Round;
 
 /// The logs of all hosts of a data directory.
 pub struct Log<D: Disk + 'static, O: Owner> {
@@ -157,6 +157,7 @@ impl<D: Disk, O: Owner> Log<D, O> {
             rotations: counters.rotations.get(),
             dropped: counters.dropped.get(),
             kept_damaged: counters.kept_damaged.get(),
+            kept_unknown: counters.kept_unknown.get(),
             refused: self.bounds.refused(),
             write_failures: counters.write_failures.get(),
             sync_failures: counters.sync_failures.get(),

@@ -8,11 +8,11 @@ use super::buffer::Left;
 use super::error::{DiskFailure, Operation};
 use super::files::Permit;
 use super::host::{HostLog, Owner};
-use super::planted::{Planted, is_planted};
 use super::queue::{Mark, Passed, Queue, Sequence};
 use super::segment::{OpenFile, Segment, Segments};
 use super::start::{Found, segment_path};
 use crate::disk::{AppendError, Disk, File, Uninterrupted};
+use crate::planted::{Planted, is_planted};
 
 /// The state under a host's log lock.
 #[derive(Debug)]

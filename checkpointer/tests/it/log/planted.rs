@@ -39,7 +39,7 @@ fn found(bug: Planted, seeds: u64) -> Option<(u64, String)> {
 fn every_planted_bug_is_found() {
     let seeds = long_form("LOG_PLANTED_SEEDS", 1000);
     let mut missed = Vec::new();
-    for bug in Planted::ALL {
+    for bug in Planted::LOG {
         match found(bug, seeds) {
             Some((seed, violation)) => println!("{bug:?}: seed {seed}, {violation}"),
             None => missed.push(bug),

@@ -1,7 +1,7 @@
 //! Bugs that the tests plant, to see that they are found. Without the feature `planted` there are
 //! none: the question for one is answered by the compiler.
 
-/// One rule of the log broken.
+/// One rule of the engine broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the rule that it breaks")]
 pub enum Planted {
@@ -22,11 +22,37 @@ pub enum Planted {
     PartOfBatchTakenForWhole,
     UncoveredSegmentDropped,
     FoundBelievedSynced,
+    // The rules of checkpoints and recovery.
+    NoBoundary,
+    BoundaryAfterSuccess,
+    BoundaryForgotten,
+    BoundaryOfOthersIgnored,
+    SegmentsBeforeRenameIsDurable,
+    RenamedUnsynced,
+    MarkAfterCapture,
+    CoveredTooHigh,
+    CoveredReplayed,
+    CoveredOutlivesSnapshot,
+    LastOfSetFirst,
+    EveryFileCarriesNumber,
+    NotGivenBack,
+    NoEmptyLate,
+    JsonAfterBin,
+    LateBeforeBin,
+    ReplayByArrival,
+    NamesByTimeOnly,
+    NumbersOfListingOnly,
+    QuarantineWhenUnreadable,
+    FreedWhileDirty,
+    ReplayedIsClean,
+    GoLogPlacedAnew,
+    FoundNumberRepeated,
+    FoundSnapshotsBelievedDurable,
 }
 
 impl Planted {
-    /// All of them.
-    pub const ALL: [Self; 17] = [
+    /// Those of the log.
+    pub const LOG: [Self; 17] = [
         Self::AcknowledgedBeforeWrite,
         Self::AcknowledgedBeforeSync,
         Self::WrongSegmentSyncedAfterMark,
@@ -44,6 +70,35 @@ impl Planted {
         Self::PartOfBatchTakenForWhole,
         Self::UncoveredSegmentDropped,
         Self::FoundBelievedSynced,
+    ];
+
+    /// Those of checkpoints and recovery.
+    pub const ENGINE: [Self; 25] = [
+        Self::NoBoundary,
+        Self::BoundaryAfterSuccess,
+        Self::BoundaryForgotten,
+        Self::BoundaryOfOthersIgnored,
+        Self::SegmentsBeforeRenameIsDurable,
+        Self::RenamedUnsynced,
+        Self::MarkAfterCapture,
+        Self::CoveredTooHigh,
+        Self::CoveredReplayed,
+        Self::CoveredOutlivesSnapshot,
+        Self::LastOfSetFirst,
+        Self::EveryFileCarriesNumber,
+        Self::NotGivenBack,
+        Self::NoEmptyLate,
+        Self::JsonAfterBin,
+        Self::LateBeforeBin,
+        Self::ReplayByArrival,
+        Self::NamesByTimeOnly,
+        Self::NumbersOfListingOnly,
+        Self::QuarantineWhenUnreadable,
+        Self::FreedWhileDirty,
+        Self::ReplayedIsClean,
+        Self::GoLogPlacedAnew,
+        Self::FoundNumberRepeated,
+        Self::FoundSnapshotsBelievedDurable,
     ];
 }
 

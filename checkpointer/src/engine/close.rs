@@ -1,0 +1,94 @@
+//! Checkpoints of many hosts, and the last one.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::config::Now;
+use super::error::CheckpointError;
+use super::host::{Life, StoredHost};
+use super::report::{Checkpointed, OnProgress, Progress};
+use super::{Engine, fan_out};
+use crate::disk::Disk;
+use crate::log::Pool;
+
+/// How long the end of somebody's write or sync is waited for when a host is closed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl<D: Disk> Engine<D> {
+    /// All hosts that are open, sorted.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<StoredHost<D>>> {
+        self.hosts.open()
+    }
+
+    /// Checkpoints these hosts, side by side on the pool. One that fails costs the others nothing.
+    pub fn checkpoint(
+        &self,
+        hosts: &[Arc<StoredHost<D>>],
+        now: Now,
+        pool: &dyn Pool,
+        progress: Option<OnProgress>,
+    ) -> Checkpointed {
+        for_each(hosts.to_vec(), pool, progress, move |host| host.checkpoint(now))
+    }
+
+    /// Saves everything that no durable snapshot holds, and closes the logs. From here on writes are
+    /// refused. A host whose checkpoint fails keeps its log, written and synced as far as the disk
+    /// lets it. A second close does nothing.
+    pub fn close(&self, now: Now, pool: &dyn Pool, progress: Option<OnProgress>) -> Checkpointed {
+        if self.core.closed.swap(true, SeqCst) {
+            return Checkpointed::default();
+        }
+        let hosts = self.hosts.open();
+        for host in &hosts {
+            host.lock().life = Life::Closing;
+        }
+        for_each(hosts, pool, progress, move |host| {
+            let saved = host.checkpoint(now);
+            let closed = host.log.close(now.uptime, PATIENCE);
+            let saved = saved?;
+            closed?;
+            Ok(saved)
+        })
+    }
+}
+
+fn for_each<D: Disk>(
+    hosts: Vec<Arc<StoredHost<D>>>,
+    pool: &dyn Pool,
+    progress: Option<OnProgress>,
+    each: impl Fn(&StoredHost<D>) -> Result<Checkpointed, CheckpointError> + Send + Sync + 'static,
+) -> Checkpointed {
+    let total = Progress { hosts_total: hosts.len() as u64, ..Progress::default() };
+    let counted = Mutex::new(total);
+    let outcomes = fan_out(pool, hosts, move |host: Arc<StoredHost<D>>| {
+        let outcome = each(&host);
+        let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.hosts += 1;
+        counted.bytes += outcome.as_ref().map_or(0, |done| done.bytes);
+        if let Some(progress) = &progress {
+            progress(*counted);
+        }
+        (host, outcome)
+    });
+    let mut done = Checkpointed::default();
+    for (host, outcome) in outcomes {
+        match outcome {
+            Ok(more) => done.append(more),
+            Err(error) => done.failed.push((host.directory().into(), explain(&error))),
+        }
+    }
+    done
+}
+
+/// An error with its causes.
+pub(super) fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! What all hosts of an engine share.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use memstore::Catalogue;
+
+use super::clock::Clock;
+use super::config::Config;
+use super::host::InHost;
+use crate::disk::{Disk, Uninterrupted};
+use crate::log::Log;
+
+pub(super) struct Core<D: Disk + 'static> {
+    pub(super) log: Arc<Log<D, InHost<D>>>,
+    pub(super) catalogue: Catalogue,
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) counters: Counters,
+    pub(super) closed: AtomicBool,
+    next_number: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) samples: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) unlogged: AtomicU64,
+    pub(super) checkpoints: AtomicU64,
+    pub(super) checkpoint_failures: AtomicU64,
+    pub(super) snapshots: AtomicU64,
+    pub(super) snapshot_bytes: AtomicU64,
+    pub(super) freed_blocks: AtomicU64,
+    pub(super) deleted: AtomicU64,
+}
+
+impl<D: Disk> Core<D> {
+    pub(super) fn new(log: Arc<Log<D, InHost<D>>>, catalogue: Catalogue, config: Config) -> Self {
+        Self {
+            clock: Clock::new(&config),
+            log,
+            catalogue,
+            config,
+            counters: Counters::default(),
+            closed: AtomicBool::new(false),
+            next_number: AtomicU32::new(1),
+        }
+    }
+
+    pub(super) fn disk(&self) -> &Uninterrupted<D> {
+        self.log.disk()
+    }
+
+    /// A number for a host's tree: none has it, so that handles of a host that was removed fit no
+    /// other.
+    pub(super) fn next_number(&self) -> u32 {
+        self.next_number.fetch_add(1, Relaxed)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+}
+
+impl<D: Disk> fmt::Debug for Core<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,314 @@
+//! Opening: the whole store at a start, and single hosts when they are needed.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use memstore::Catalogue;
+
+use super::Engine;
+use super::config::{Config, Now};
+use super::core::Core;
+use super::due::Turns;
+use super::error::{Offline, OpenError, Unavailable};
+use super::fan_out::fan_out;
+use super::host::{Held, Life, StoredHost};
+use super::hosts::{Hosts, Slot, State};
+use super::names::check_directory_name;
+use super::recover::{self, Failed, Mode, Scope, Started};
+use super::report::{OnProgress, Problems, Progress, Recovered, Trouble};
+use crate::disk::{Disk, Entry, EntryKind};
+use crate::log::{Buffer, DiskFailure, Inline, Log, Operation, Pool};
+
+/// How a store is to be opened.
+pub struct Start<'a> {
+    /// The time.
+    pub now: Now,
+    /// Whether a bad file ends the start, instead of being set aside.
+    pub strict: bool,
+    /// Hosts that are in use are loaded whole, whatever the retention: asked with cluster and host.
+    pub is_kept: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    /// Threads: hosts are loaded side by side.
+    pub pool: &'a dyn Pool,
+    /// Is told how far it has come.
+    pub progress: Option<OnProgress>,
+}
+
+impl Start<'_> {
+    /// A lenient start on the caller's own thread.
+    #[must_use]
+    pub fn at(now: Now) -> Self {
+        Self { now, strict: false, is_kept: &|_, _| false, pool: &Inline, progress: None }
+    }
+}
+
+impl std::fmt::Debug for Start<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { now, strict, .. } = self;
+        f.debug_struct("Start").field("now", now).field("strict", strict).finish_non_exhaustive()
+    }
+}
+
+/// A host directory that was listed.
+pub(super) struct Listed {
+    pub(super) cluster: String,
+    pub(super) host: String,
+    pub(super) bytes: u64,
+}
+
+impl<D: Disk> Engine<D> {
+    /// Opens the store in a data directory, which is locked against every other process: everything
+    /// inside the retention is loaded, and the log replayed. Nothing is deleted; a crash meanwhile
+    /// changes nothing. Hosts whose files cannot be read are offline, and tried again later.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]
+    pub fn open(
+        disk: D,
+        catalogue: Catalogue,
+        config: Config,
+        start: &Start<'_>,
+    ) -> Result<(Arc<Self>, Recovered), OpenError> {
+        let log = Log::open(disk, config.log.clone())?;
+        let core = Arc::new(Core::new(log, catalogue, config));
+        let mut problems = Problems::default();
+        let listed = list_hosts(core.disk(), &mut problems)?;
+        let turns = Turns::new(start.now);
+        let engine = Arc::new(Self { core, hosts: Hosts::default(), turns });
+        let found = engine.recover_all(listed, start)?;
+        let mut all = Recovered { problems, ..Recovered::default() };
+        all.append(found);
+        Ok((engine, all))
+    }
+
+    fn recover_all(&self, listed: Vec<Listed>, start: &Start<'_>) -> Result<Recovered, OpenError> {
+        let mode = if start.strict { Mode::Strict } else { Mode::Repair };
+        let total = Progress {
+            hosts_total: listed.len() as u64,
+            bytes_total: listed.iter().map(|host| host.bytes).sum(),
+            ..Progress::default()
+        };
+        let keep_from = self.oldest(start.now);
+        let items: Vec<_> = listed
+            .into_iter()
+            .map(|host| {
+                let is_kept = (start.is_kept)(&host.cluster, &host.host);
+                let keep_from = if is_kept { i64::MIN } else { keep_from };
+                (self.hosts.get_or_insert(&host.cluster, &host.host), host, keep_from)
+            })
+            .collect();
+        let (core, now) = (Arc::clone(&self.core), start.now);
+        let (progress, counted) = (start.progress.clone(), Mutex::new(total));
+        let outcomes = fan_out(
+            start.pool,
+            items,
+            move |(slot, host, keep_from): (Arc<Slot<D>>, Listed, i64)| {
+                let outcome =
+                    open_slot(&core, &slot, (&host.cluster, &host.host), keep_from, mode, now);
+                let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+                counted.hosts += 1;
+                counted.bytes += host.bytes;
+                counted.points +=
+                    outcome.as_ref().map_or(0, |(_, found)| found.points + found.records);
+                if let Some(progress) = &progress {
+                    progress(*counted);
+                }
+                (host, outcome.map(|(_, found)| found))
+            },
+        );
+        let mut found = Recovered::default();
+        for (host, outcome) in outcomes {
+            match outcome {
+                Ok(more) => found.append(more),
+                Err(NotOpened::Strict(problem)) => return Err(OpenError::Strict(problem)),
+                Err(NotOpened::Offline(offline)) if start.strict => {
+                    return Err(OpenError::Offline(offline));
+                }
+                Err(NotOpened::Offline(offline)) => {
+                    found.offline += 1;
+                    let cause = offline.cause.to_string();
+                    let path = format!("{}/{}", host.cluster, host.host);
+                    found.problems.push(path, None, Trouble::Unreadable { cause });
+                }
+            }
+        }
+        for host in self.hosts.open() {
+            self.forget_if_empty(&host);
+        }
+        Ok(found)
+    }
+
+    /// A host, opened if it is not open: its files are read then, so that this may take a while for
+    /// one that comes back. A host that is new has no file before its first batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`]
+    pub fn host(
+        &self,
+        cluster: &str,
+        host: &str,
+        now: Now,
+    ) -> Result<Arc<StoredHost<D>>, Unavailable> {
+        if let Some(open) = self.get(cluster, host) {
+            return Ok(open);
+        }
+        check_directory_name(cluster.as_bytes()).map_err(Unavailable::Cluster)?;
+        check_directory_name(host.as_bytes()).map_err(Unavailable::Host)?;
+        if self.core.is_closed() {
+            return Err(Unavailable::Closed);
+        }
+        let slot = self.hosts.get_or_insert(cluster, host);
+        self.opening(now)(&slot, (cluster, host))
+    }
+
+    /// A host that is open.
+    #[must_use]
+    pub fn get(&self, cluster: &str, host: &str) -> Option<Arc<StoredHost<D>>> {
+        match &*self.hosts.get(cluster, host)?.lock() {
+            State::Open(host) => Some(Arc::clone(host)),
+            State::Closed | State::Offline { .. } => None,
+        }
+    }
+
+    /// Why a host is offline, if it is.
+    #[must_use]
+    pub fn offline(&self, cluster: &str, host: &str) -> Option<Offline> {
+        match &*self.hosts.get(cluster, host)?.lock() {
+            State::Offline { why, .. } => Some(why.clone()),
+            State::Closed | State::Open(_) => None,
+        }
+    }
+
+    /// How a host is opened that is not open any more.
+    pub(super) fn opening(
+        &self,
+        now: Now,
+    ) -> impl Fn(&Slot<D>, (&str, &str)) -> Result<Arc<StoredHost<D>>, Unavailable> + Send + Sync + use<D>
+    {
+        let (core, keep_from) = (Arc::clone(&self.core), self.oldest(now));
+        move |slot, names| match open_slot(&core, slot, names, keep_from, Mode::Repair, now) {
+            Ok((host, _)) => Ok(host),
+            Err(NotOpened::Offline(offline)) => Err(Unavailable::Offline(offline)),
+            Err(NotOpened::Strict(problem)) => Err(Unavailable::Strict(problem)),
+        }
+    }
+}
+
+enum NotOpened {
+    Offline(Offline),
+    Strict(super::report::Problem),
+}
+
+/// Opens the host of a slot, unless it is open or was offline a moment ago.
+fn open_slot<D: Disk>(
+    core: &Arc<Core<D>>,
+    slot: &Slot<D>,
+    names: (&str, &str),
+    keep_from: i64,
+    mode: Mode,
+    now: Now,
+) -> Result<(Arc<StoredHost<D>>, Recovered), NotOpened> {
+    let mut state = slot.lock();
+    match &*state {
+        State::Open(host) => return Ok((Arc::clone(host), Recovered::default())),
+        State::Offline { why, since }
+            if now.uptime < since.saturating_add(core.config.offline_retry) =>
+        {
+            return Err(NotOpened::Offline(why.clone()));
+        }
+        State::Closed | State::Offline { .. } => {}
+    }
+    let directory = format!("{}/{}", names.0, names.1);
+    match start(core, &directory, keep_from, mode) {
+        Ok(mut started) => {
+            let found = std::mem::take(&mut started.report);
+            let host = open_host(core, names, &directory, started, now);
+            *state = State::Open(Arc::clone(&host));
+            Ok((host, found))
+        }
+        Err(Failed::Strict(problem)) => Err(NotOpened::Strict(problem)),
+        Err(Failed::Offline(cause)) => {
+            let why = Failed::offline(&directory, cause);
+            *state = State::Offline { why: why.clone(), since: now.uptime };
+            Err(NotOpened::Offline(why))
+        }
+    }
+}
+
+fn start<D: Disk>(
+    core: &Core<D>,
+    directory: &str,
+    keep_from: i64,
+    mode: Mode,
+) -> Result<Started, Failed> {
+    let scope = Scope { keep_from, archive_mark: i64::MIN };
+    let (disk, catalogue) = (core.disk(), &core.catalogue);
+    let start = recover::Start { disk, catalogue, directory, mode, scope };
+    start.run(memstore::Host::numbered(core.next_number()))
+}
+
+fn open_host<D: Disk>(
+    core: &Arc<Core<D>>,
+    names: (&str, &str),
+    directory: &str,
+    started: Started,
+    now: Now,
+) -> Arc<StoredHost<D>> {
+    let Started { tree, found, saved, boundary_of_others, .. } = started;
+    if let Some(newest) = tree.newest() {
+        core.clock.saw(newest);
+    }
+    let buffer = Buffer::new(&found, &core.config.log);
+    let held = Held { tree, buffer, takes_from: i64::MIN, boundary_of_others, life: Life::Open };
+    StoredHost::new(core, names, held, saved, |owner| {
+        core.log.open_host(directory, &found, owner, now.uptime)
+    })
+}
+
+/// All directories of hosts. What is no directory, or has no name that we could open, is a problem.
+pub(super) fn list_hosts<D: Disk>(
+    disk: &D,
+    problems: &mut Problems,
+) -> Result<Vec<Listed>, DiskFailure> {
+    let mut hosts = Vec::new();
+    for cluster in directories(disk, "", problems)? {
+        let names = directories(disk, &cluster, problems).unwrap_or_else(|failure| {
+            // Whoever writes to a host of it finds that host offline.
+            problems.push(
+                &*cluster,
+                None,
+                Trouble::Unreadable { cause: failure.source.to_string() },
+            );
+            Vec::new()
+        });
+        for host in names {
+            // Who cannot list it now cannot when it is opened either, and is told then.
+            let entries = disk.list(&format!("{cluster}/{host}")).unwrap_or_default();
+            let bytes = entries.iter().map(|entry| entry.length).sum();
+            hosts.push(Listed { cluster: cluster.clone(), host, bytes });
+        }
+    }
+    Ok(hosts)
+}
+
+fn directories<D: Disk>(
+    disk: &D,
+    path: &str,
+    problems: &mut Problems,
+) -> Result<Vec<String>, DiskFailure> {
+    let entries = disk.list(path).map_err(DiskFailure::of(Operation::List, path))?;
+    let mut names = Vec::new();
+    for Entry { name, kind, .. } in entries {
+        let place = format!("{path}/{}", name.to_string_lossy());
+        match (kind, name.into_string()) {
+            (EntryKind::Directory, Ok(name)) => names.push(name),
+            (EntryKind::Directory, Err(_)) => {
+                let cause = io::Error::from(io::ErrorKind::InvalidFilename).to_string();
+                problems.push(place.trim_start_matches('/'), None, Trouble::Unreadable { cause });
+            }
+            _ => problems.push(place.trim_start_matches('/'), None, Trouble::Stray),
+        }
+    }
+    Ok(names)
+}

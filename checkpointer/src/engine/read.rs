@@ -1,0 +1,53 @@
+//! Reading whole files, so that what the disk says and what the bytes say are never mixed up.
+
+use std::io;
+
+use snapshot_format::{JsonCause, JsonError};
+
+use crate::disk::{Disk, File, Reader};
+use crate::log::{DiskFailure, Operation};
+
+/// All bytes of a file.
+pub(crate) fn read_whole<D: Disk>(disk: &D, path: &str) -> Result<Vec<u8>, DiskFailure> {
+    let file = disk.open(path).map_err(DiskFailure::of(Operation::Open, path))?;
+    let failed = DiskFailure::of(Operation::Read, path);
+    read_all(&file).map_err(failed)
+}
+
+fn read_all<F: File>(file: &F) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    bytes.resize(length, 0);
+    let mut at = 0;
+    while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(at as u64, rest) {
+            Ok(0) => break,
+            Ok(more) => at += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(at);
+    Ok(bytes)
+}
+
+/// What is wrong with the bytes of a file, and where.
+pub(crate) type Verdict = (Option<u64>, String);
+
+/// Reads a JSON file: the outer error is the disk's, the inner one the bytes'.
+pub(crate) fn sound_json<D: Disk, T>(
+    disk: &D,
+    path: &str,
+    read: impl FnOnce(Reader<'_, D::File>) -> Result<T, JsonError>,
+) -> Result<Result<T, Verdict>, DiskFailure> {
+    let file = disk.open(path).map_err(DiskFailure::of(Operation::Open, path))?;
+    match read(Reader::new(&file)) {
+        Ok(value) => Ok(Ok(value)),
+        Err(JsonError { cause: JsonCause::Read { kind, os }, .. }) => {
+            let error = os.map_or_else(|| kind.into(), io::Error::from_raw_os_error);
+            Err(DiskFailure::new(Operation::Read, path, error))
+        }
+        Err(error) => Ok(Err((Some(error.offset), error.to_string()))),
+    }
+}

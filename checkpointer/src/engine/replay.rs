@@ -1,0 +1,230 @@
+//! Replaying the log: every record to its nominal time.
+//!
+//! The Go store's records hold arrival times. They are placed by the rules for arriving samples,
+//! which depends on the tree, so it is done once: before the host has a segment or snapshot of ours
+//! behind it, its log is replaced by one that says the same with nominal times. Records of metrics
+//! that the catalogue lacks have no frequency to be placed by; they stay in it as they are.
+
+use std::io;
+use std::num::NonZeroU32;
+
+use memstore::{Handle, Limits, Loaded, MetricId, Origin, Placed, State};
+use wal_format::{Record, Verdict};
+
+use super::known::Known;
+use super::recover::{Failed, Mode, Start, Started};
+use super::report::Trouble;
+use crate::disk::{Appending, Disk, File, Reader};
+use crate::log::{
+    CURRENT_WAL, Contents, DiskFailure, Operation, read_log, replace_segment, segment_path,
+    take_over_current,
+};
+use crate::planted::{Planted, is_planted};
+
+/// Replays all segments, in order, then the Go store's log.
+pub(super) fn replay<D: Disk>(start: &Start<'_, D>, started: &mut Started) -> Result<(), Failed> {
+    let mut replay = Replay { start, started, known: Known::default(), file: InFile::default() };
+    for segment in replay.started.found.segments.clone() {
+        replay.segment(segment.number, segment.bytes)?;
+    }
+    if replay.started.found.current_wal {
+        replay.started.report.unclean = true;
+        if start.mode == Mode::ReadOnly {
+            replay.file(&start.path(CURRENT_WAL))?;
+        } else {
+            let number = take_over_current(start.disk, start.directory, &mut replay.started.found)?;
+            let bytes = replay.started.found.segments.last().map_or(0, |segment| segment.bytes);
+            replay.segment(number, bytes)?;
+        }
+    }
+    Ok(())
+}
+
+struct Replay<'a, 's, D> {
+    start: &'a Start<'s, D>,
+    started: &'a mut Started,
+    known: Known<Destination>,
+    file: InFile,
+}
+
+/// Where the records of a series go.
+#[derive(Clone, Copy, Debug)]
+struct Destination {
+    handle: Option<Handle>,
+    metric: MetricId,
+    /// As the catalogue has it.
+    frequency: Option<NonZeroU32>,
+}
+
+/// What was seen of one file.
+#[derive(Debug, Default)]
+struct InFile {
+    /// Of each record without a frequency, in order; None if its metric is unknown.
+    placed: Vec<Option<Placed>>,
+    unknown: u64,
+    no_place: u64,
+    cause: Option<memstore::NameError>,
+}
+
+impl<D: Disk> Replay<'_, '_, D> {
+    fn segment(&mut self, number: u64, bytes: u64) -> Result<(), Failed> {
+        let path = segment_path(self.start.directory, number);
+        self.started.report.bytes += bytes;
+        let contents = self.file(&path)?;
+        if self.file.no_place > 0 {
+            self.started.found.keep.push(number);
+        }
+        let was_placed = self.file.placed.iter().any(Option::is_some);
+        if was_placed && self.start.mode != Mode::ReadOnly && !is_planted(Planted::GoLogPlacedAnew)
+        {
+            if contents.tally.gaps > 0 || matches!(contents.verdict, Verdict::Damaged(_)) {
+                self.keep_damaged(&path)?;
+            }
+            self.write_nominal_times(number, &path)?;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str) -> Result<Contents, Failed> {
+        self.file = InFile::default();
+        let contents = read_log(self.start.disk, path, |located| self.record(&located.record))?;
+        self.started.report.segments += 1;
+        self.started.report.records += contents.tally.records;
+        self.report(path, &contents);
+        Ok(contents)
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        let catalogue = self.start.catalogue;
+        let destination = self.known.find(record.names, || {
+            let metric = catalogue.intern(record.names.metric());
+            let config = catalogue.get(metric).and_then(|metric| metric.config);
+            Destination { handle: None, metric, frequency: config.map(|config| config.frequency) }
+        });
+        let Some(destination) = destination else { return };
+        if record.frequency.is_none() && destination.frequency.is_none() {
+            self.file.unknown += 1;
+            self.file.placed.push(None);
+            return;
+        }
+        let tree = &mut self.started.tree;
+        let handle = match destination.handle {
+            Some(handle) => handle,
+            None => {
+                let path: Vec<&[u8]> = record.names.path().collect();
+                match tree.series(&path, destination.metric) {
+                    Ok(handle) => *destination.handle.insert(handle),
+                    Err(error) => {
+                        self.file.cause = Some(error);
+                        return self.file.no_place(record);
+                    }
+                }
+            }
+        };
+        let exact = match (record.frequency, destination.frequency) {
+            (None, Some(frequency)) => tree.place(handle, frequency, record.timestamp).ok(),
+            (Some(frequency), Some(of_metric)) if is_planted(Planted::ReplayByArrival) => {
+                let limits = Limits::NONE;
+                let written =
+                    tree.write(handle, of_metric, record.timestamp, record.value, &limits);
+                debug_assert!(written.is_ok(), "planted: {frequency} s is not looked at");
+                return;
+            }
+            (Some(frequency), _) => Some(Placed { nominal: record.timestamp, frequency }),
+            (None, None) => None,
+        };
+        let Some(exact) = exact else { return self.file.no_place(record) };
+        let state = if is_planted(Planted::ReplayedIsClean) { State::Clean } else { State::Dirty };
+        let Placed { nominal, frequency } = exact;
+        let values = &[record.value];
+        let loaded = Loaded { start: nominal, frequency, values, origin: Origin::Ours, state };
+        if tree.load(handle, loaded).is_err() {
+            return self.file.no_place(record);
+        }
+        if record.frequency.is_none() {
+            self.file.placed.push(Some(exact));
+        }
+    }
+
+    fn report(&mut self, path: &str, contents: &Contents) {
+        let problems = &mut self.started.report.problems;
+        let damaged = contents.tally.gap_bytes;
+        match contents.verdict {
+            Verdict::Clean => {}
+            Verdict::Torn(gap) => {
+                problems.push(path, Some(gap.offset), Trouble::Torn { bytes: gap.bytes });
+            }
+            Verdict::Damaged(gap) => {
+                let bytes = damaged.max(gap.bytes);
+                problems.push(path, Some(gap.offset), Trouble::Damaged { bytes });
+            }
+            Verdict::NotALog(gap) => {
+                problems.push(path, Some(gap.offset), Trouble::NotALog { bytes: gap.bytes });
+            }
+        }
+        if self.file.unknown > 0 {
+            problems.push(path, None, Trouble::UnknownMetrics { records: self.file.unknown });
+        }
+        if self.file.no_place > 0 {
+            let cause =
+                self.file.cause.map_or("time out of range".into(), |error| error.to_string());
+            problems.push(path, None, Trouble::NoPlace { values: self.file.no_place, cause });
+        }
+    }
+
+    // ---- the Go store's log ----
+
+    /// Replaces a segment by one with nominal times.
+    fn write_nominal_times(&self, number: u64, path: &str) -> Result<(), Failed> {
+        let Start { disk, directory, .. } = *self.start;
+        let replaced = replace_segment(disk, directory, number, |writer| {
+            let mut placed = self.file.placed.iter();
+            let mut outcome = Ok(());
+            let read = read_log(disk, path, |located| {
+                let mut record = located.record;
+                if record.frequency.is_none()
+                    && let Some(Some(exact)) = placed.next()
+                {
+                    record.timestamp = exact.nominal;
+                    record.frequency = Some(exact.frequency);
+                }
+                if outcome.is_ok() {
+                    outcome = writer.write(&record);
+                }
+            });
+            read.map_err(|failure| io::Error::new(failure.source.kind(), failure))?;
+            outcome
+        });
+        Ok(replaced?)
+    }
+
+    /// A copy of a damaged log, which is about to be replaced: `<name>.damaged`.
+    fn keep_damaged(&self, path: &str) -> Result<(), Failed> {
+        let disk = self.start.disk;
+        let (kept, temporary) = (format!("{path}.damaged"), format!("{path}.damaged.tmp"));
+        match disk.remove(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(DiskFailure::new(Operation::Remove, &temporary, error).into());
+            }
+            _ => {}
+        }
+        let source = disk.open(path).map_err(DiskFailure::of(Operation::Open, path))?;
+        let copy =
+            disk.create(&temporary).map_err(DiskFailure::of(Operation::Create, &temporary))?;
+        let copied = io::copy(&mut Reader::new(&source), &mut Appending(&copy));
+        copied.map_err(DiskFailure::of(Operation::Append, &temporary))?;
+        copy.sync().map_err(DiskFailure::of(Operation::Sync, &temporary))?;
+        disk.rename(&temporary, &kept).map_err(DiskFailure::of(Operation::Rename, &temporary))?;
+        let synced = disk.sync_directory(self.start.directory);
+        Ok(synced.map_err(DiskFailure::of(Operation::SyncDirectory, self.start.directory))?)
+    }
+}
+
+impl InFile {
+    fn no_place(&mut self, record: &Record<'_>) {
+        self.no_place += 1;
+        if record.frequency.is_none() {
+            self.placed.push(None);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What of a host is on the disk, as far as snapshots go. Who holds its lock checkpoints the host,
+//! or deletes snapshots of it: one at a time.
+
+use super::config::Now;
+use super::files::Kind;
+use crate::planted::{Planted, is_planted};
+
+/// A snapshot in the host's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SnapshotFile {
+    pub(crate) number: i64,
+    pub(crate) kind: Kind,
+    pub(crate) file: String,
+    pub(crate) to: i64,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    /// The highest segment that durable snapshots cover.
+    pub(crate) covered: u64,
+    /// The highest segment that a start has found; 0 = none.
+    pub(crate) found_log: u64,
+    /// The highest name that was ever used.
+    pub(crate) last_name: Option<i64>,
+    /// When the checkpoint before was.
+    pub(crate) previous_checkpoint: Option<i64>,
+    /// Whether what a start has found is known to be durable.
+    pub(crate) found_durable: bool,
+    /// In the order in which they are loaded.
+    pub(crate) snapshots: Vec<SnapshotFile>,
+    /// Left over from a merge.
+    pub(crate) replaced: Vec<SnapshotFile>,
+}
+
+impl Saved {
+    /// The name of the next set: the previous checkpoint's time, raised so that names ascend and none
+    /// is used twice.
+    pub(crate) fn next_name(&self, now: Now) -> i64 {
+        let previous = self.previous_checkpoint.unwrap_or(now.unix);
+        if is_planted(Planted::NamesByTimeOnly) {
+            return previous;
+        }
+        self.last_name.map_or(previous, |last| previous.max(last.saturating_add(1)))
+    }
+}
