@@ -144,7 +144,9 @@ impl<D: Disk> StoredHost<D> {
             last.trailer.covered = covered;
         }
         if is_planted(Planted::EveryFileCarriesNumber) {
-            files.iter_mut().for_each(|file| file.trailer.covered = covered);
+            for file in &mut files {
+                file.trailer.covered = covered;
+            }
         }
         saved.last_name = saved.last_name.max(files.iter().map(|file| file.number).max());
         saved.previous_checkpoint = Some(now.unix);

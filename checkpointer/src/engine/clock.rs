@@ -35,15 +35,21 @@ impl Clock {
     }
 
     /// Now, for freeing, deleting, archiving and "too old": not far ahead of the newest sample.
-    pub(crate) fn trusted(&self, now: Now) -> i64 {
-        let (Some(newest), Some(ahead)) = (self.newest(), self.max_future) else { return now.unix };
+    fn trusted(&self, newest: Option<i64>, now: Now) -> i64 {
+        let (Some(newest), Some(ahead)) = (newest, self.max_future) else { return now.unix };
         let most = newest.saturating_add(ahead).saturating_add(self.retention.unwrap_or(0) / 2);
         now.unix.min(most)
     }
 
     /// The oldest time that is still inside the retention.
     pub(crate) fn oldest(&self, now: Now) -> i64 {
-        self.retention.map_or(i64::MIN, |retention| self.trusted(now).saturating_sub(retention))
+        self.oldest_with(self.newest(), now)
+    }
+
+    /// The same, if this is the newest sample.
+    pub(crate) fn oldest_with(&self, newest: Option<i64>, now: Now) -> i64 {
+        let trusted = self.trusted(newest, now);
+        self.retention.map_or(i64::MIN, |retention| trusted.saturating_sub(retention))
     }
 
     /// Whether the wall clock is behind the newest sample by more than samples may be ahead.

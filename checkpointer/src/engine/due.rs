@@ -46,7 +46,7 @@ impl Turn {
     /// Whether another turn has come. Hosts are spread over the interval by the bits of their name.
     fn has_come(&self, since_open: Duration, interval: Duration, name: &str) -> bool {
         let interval = interval.as_nanos().max(1);
-        let offset = interval * u128::from(spread(name)) >> u64::BITS;
+        let offset = (interval * u128::from(spread(name))) >> u64::BITS;
         let turn = u64::try_from((since_open.as_nanos() + offset) / interval).unwrap_or(u64::MAX);
         self.0.fetch_max(turn, Relaxed) < turn
     }
@@ -118,7 +118,10 @@ impl<D: Disk> Engine<D> {
         if offline.is_empty() {
             return;
         }
-        let again = self.opening(now);
-        fan_out(pool, offline, move |(cluster, host, slot)| again(&slot, (&cluster, &host)));
+        let opening = self.opening(now);
+        fan_out(pool, offline, move |(cluster, host, slot)| {
+            // If it fails, the slot knows why.
+            opening.open(&slot, (&cluster, &host)).is_ok()
+        });
     }
 }

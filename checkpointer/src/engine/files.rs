@@ -71,7 +71,7 @@ impl Snapshots {
                     let file = name.to_owned();
                     found.files.push(Named { number, kind, file, bytes: entry.length });
                 }
-                None if name.ends_with(".bin") || name.ends_with(".json") => {
+                None if [".bin", ".json"].iter().any(|ending| name.ends_with(ending)) => {
                     found.misnamed.push(name.to_owned());
                 }
                 _ => {}

@@ -153,9 +153,8 @@ impl<D: Disk> StoredHost<D> {
         self.delete_replaced(&mut saved)?;
         let mut deleted = 0;
         while let Some(at) = saved.snapshots.iter().position(is_old) {
-            self.delete_snapshot(
-                &saved.snapshots.get(at).map_or("", |file| &file.file).to_owned(),
-            )?;
+            let file = saved.snapshots.get(at).map(|old| old.file.clone()).unwrap_or_default();
+            self.delete_snapshot(&file)?;
             saved.snapshots.remove(at);
             deleted += 1;
         }

@@ -32,6 +32,11 @@ impl<D: Disk> Slot<D> {
     pub(super) fn lock(&self) -> MutexGuard<'_, State<D>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whether there is a host, or somebody is about to open one.
+    fn is_used(&self) -> bool {
+        self.0.try_lock().map_or(true, |state| !matches!(*state, State::Closed))
+    }
 }
 
 impl<D: Disk> Default for Hosts<D> {
@@ -77,17 +82,15 @@ impl<D: Disk> Hosts<D> {
     }
 
     pub(super) fn clusters(&self) -> Vec<String> {
-        self.lock_shared().keys().map(ToString::to_string).collect()
+        let clusters = self.lock_shared();
+        let used = clusters.iter().filter(|(_, slots)| slots.values().any(|slot| slot.is_used()));
+        used.map(|(name, _)| name.to_string()).collect()
     }
 
     pub(super) fn names(&self, cluster: &str) -> Vec<String> {
         let clusters = self.lock_shared();
-        clusters
-            .get(cluster)
-            .into_iter()
-            .flat_map(BTreeMap::keys)
-            .map(ToString::to_string)
-            .collect()
+        let slots = clusters.get(cluster).into_iter().flatten();
+        slots.filter(|(_, slot)| slot.is_used()).map(|(name, _)| name.to_string()).collect()
     }
 
     /// Forgets a place where there is no host. Somebody may be about to open it: then it is left.

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use memstore::Catalogue;
 
 use super::Engine;
+use super::close::explain;
 use super::config::{Config, Now};
 use super::core::Core;
 use super::due::Turns;
 use super::error::{Offline, OpenError, Unavailable};
 use super::fan_out::fan_out;
+use super::files::Snapshots;
 use super::host::{Held, Life, StoredHost};
 use super::hosts::{Hosts, Slot, State};
 use super::names::check_directory_name;
@@ -53,6 +55,7 @@ pub(super) struct Listed {
     pub(super) cluster: String,
     pub(super) host: String,
     pub(super) bytes: u64,
+    newest_name: Option<i64>,
 }
 
 impl<D: Disk> Engine<D> {
@@ -83,59 +86,53 @@ impl<D: Disk> Engine<D> {
 
     fn recover_all(&self, listed: Vec<Listed>, start: &Start<'_>) -> Result<Recovered, OpenError> {
         let mode = if start.strict { Mode::Strict } else { Mode::Repair };
+        // The names of snapshots are times of checkpoints: before anything is read they tell that a
+        // clock has jumped ahead, and files only seem to be old.
+        let newest = listed.iter().filter_map(|host| host.newest_name).max();
+        let keep_from = self.core.clock.oldest_with(newest, start.now);
+        let opening = Opening { keep_from, mode, ..self.opening(start.now) };
         let total = Progress {
             hosts_total: listed.len() as u64,
             bytes_total: listed.iter().map(|host| host.bytes).sum(),
             ..Progress::default()
         };
-        let keep_from = self.oldest(start.now);
-        let items: Vec<_> = listed
-            .into_iter()
-            .map(|host| {
-                let is_kept = (start.is_kept)(&host.cluster, &host.host);
-                let keep_from = if is_kept { i64::MIN } else { keep_from };
-                (self.hosts.get_or_insert(&host.cluster, &host.host), host, keep_from)
-            })
-            .collect();
-        let (core, now) = (Arc::clone(&self.core), start.now);
+        let items = listed.into_iter().map(|host| {
+            let is_kept = (start.is_kept)(&host.cluster, &host.host);
+            (self.hosts.get_or_insert(&host.cluster, &host.host), host, is_kept)
+        });
         let (progress, counted) = (start.progress.clone(), Mutex::new(total));
-        let outcomes = fan_out(
-            start.pool,
-            items,
-            move |(slot, host, keep_from): (Arc<Slot<D>>, Listed, i64)| {
-                let outcome =
-                    open_slot(&core, &slot, (&host.cluster, &host.host), keep_from, mode, now);
-                let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
-                counted.hosts += 1;
-                counted.bytes += host.bytes;
-                counted.points +=
-                    outcome.as_ref().map_or(0, |(_, found)| found.points + found.records);
-                if let Some(progress) = &progress {
-                    progress(*counted);
-                }
-                (host, outcome.map(|(_, found)| found))
-            },
-        );
-        let mut found = Recovered::default();
-        for (host, outcome) in outcomes {
-            match outcome {
-                Ok(more) => found.append(more),
-                Err(NotOpened::Strict(problem)) => return Err(OpenError::Strict(problem)),
-                Err(NotOpened::Offline(offline)) if start.strict => {
+        let outcomes = fan_out(start.pool, items.collect(), move |(slot, host, is_kept)| {
+            let keep_from = if is_kept { i64::MIN } else { opening.keep_from };
+            let opening = Opening { keep_from, ..opening.clone() };
+            let opened = opening.open(&slot, (&host.cluster, &host.host)).map(|(_, found)| found);
+            let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+            counted.hosts += 1;
+            counted.bytes += host.bytes;
+            counted.points += opened.as_ref().map_or(0, |found| found.points + found.records);
+            if let Some(progress) = &progress {
+                progress(*counted);
+            }
+            (host, opened)
+        });
+        let mut all = Recovered::default();
+        for (host, opened) in outcomes {
+            match opened {
+                Ok(found) => all.append(found),
+                Err(Unavailable::Strict(problem)) => return Err(OpenError::Strict(problem)),
+                Err(Unavailable::Offline(offline)) if start.strict => {
                     return Err(OpenError::Offline(offline));
                 }
-                Err(NotOpened::Offline(offline)) => {
-                    found.offline += 1;
-                    let cause = offline.cause.to_string();
+                Err(error) => {
+                    all.offline += 1;
                     let path = format!("{}/{}", host.cluster, host.host);
-                    found.problems.push(path, None, Trouble::Unreadable { cause });
+                    all.problems.push(path, None, Trouble::Unreadable { cause: explain(&error) });
                 }
             }
         }
         for host in self.hosts.open() {
             self.forget_if_empty(&host);
         }
-        Ok(found)
+        Ok(all)
     }
 
     /// A host, opened if it is not open: its files are read then, so that this may take a while for
@@ -155,11 +152,8 @@ impl<D: Disk> Engine<D> {
         }
         check_directory_name(cluster.as_bytes()).map_err(Unavailable::Cluster)?;
         check_directory_name(host.as_bytes()).map_err(Unavailable::Host)?;
-        if self.core.is_closed() {
-            return Err(Unavailable::Closed);
-        }
         let slot = self.hosts.get_or_insert(cluster, host);
-        self.opening(now)(&slot, (cluster, host))
+        self.opening(now).open(&slot, (cluster, host)).map(|(host, _)| host)
     }
 
     /// A host that is open.
@@ -180,72 +174,70 @@ impl<D: Disk> Engine<D> {
         }
     }
 
-    /// How a host is opened that is not open any more.
-    pub(super) fn opening(
-        &self,
-        now: Now,
-    ) -> impl Fn(&Slot<D>, (&str, &str)) -> Result<Arc<StoredHost<D>>, Unavailable> + Send + Sync + use<D>
-    {
+    /// How hosts are opened that are not open.
+    pub(super) fn opening(&self, now: Now) -> Opening<D> {
         let (core, keep_from) = (Arc::clone(&self.core), self.oldest(now));
-        move |slot, names| match open_slot(&core, slot, names, keep_from, Mode::Repair, now) {
-            Ok((host, _)) => Ok(host),
-            Err(NotOpened::Offline(offline)) => Err(Unavailable::Offline(offline)),
-            Err(NotOpened::Strict(problem)) => Err(Unavailable::Strict(problem)),
-        }
+        Opening { core, keep_from, mode: Mode::Repair, now }
     }
 }
 
-enum NotOpened {
-    Offline(Offline),
-    Strict(super::report::Problem),
-}
-
-/// Opens the host of a slot, unless it is open or was offline a moment ago.
-fn open_slot<D: Disk>(
-    core: &Arc<Core<D>>,
-    slot: &Slot<D>,
-    names: (&str, &str),
+/// How a host is opened.
+pub(super) struct Opening<D: Disk + 'static> {
+    core: Arc<Core<D>>,
     keep_from: i64,
     mode: Mode,
     now: Now,
-) -> Result<(Arc<StoredHost<D>>, Recovered), NotOpened> {
-    let mut state = slot.lock();
-    match &*state {
-        State::Open(host) => return Ok((Arc::clone(host), Recovered::default())),
-        State::Offline { why, since }
-            if now.uptime < since.saturating_add(core.config.offline_retry) =>
-        {
-            return Err(NotOpened::Offline(why.clone()));
-        }
-        State::Closed | State::Offline { .. } => {}
-    }
-    let directory = format!("{}/{}", names.0, names.1);
-    match start(core, &directory, keep_from, mode) {
-        Ok(mut started) => {
-            let found = std::mem::take(&mut started.report);
-            let host = open_host(core, names, &directory, started, now);
-            *state = State::Open(Arc::clone(&host));
-            Ok((host, found))
-        }
-        Err(Failed::Strict(problem)) => Err(NotOpened::Strict(problem)),
-        Err(Failed::Offline(cause)) => {
-            let why = Failed::offline(&directory, cause);
-            *state = State::Offline { why: why.clone(), since: now.uptime };
-            Err(NotOpened::Offline(why))
-        }
+}
+
+impl<D: Disk> Clone for Opening<D> {
+    fn clone(&self) -> Self {
+        Self { core: Arc::clone(&self.core), ..*self }
     }
 }
 
-fn start<D: Disk>(
-    core: &Core<D>,
-    directory: &str,
-    keep_from: i64,
-    mode: Mode,
-) -> Result<Started, Failed> {
-    let scope = Scope { keep_from, archive_mark: i64::MIN };
-    let (disk, catalogue) = (core.disk(), &core.catalogue);
-    let start = recover::Start { disk, catalogue, directory, mode, scope };
-    start.run(memstore::Host::numbered(core.next_number()))
+impl<D: Disk> Opening<D> {
+    /// Opens the host of a slot, unless it is open or was offline a moment ago.
+    pub(super) fn open(
+        &self,
+        slot: &Slot<D>,
+        names: (&str, &str),
+    ) -> Result<(Arc<StoredHost<D>>, Recovered), Unavailable> {
+        let mut state = slot.lock();
+        if self.core.is_closed() {
+            return Err(Unavailable::Closed);
+        }
+        let retry = self.core.config.offline_retry;
+        match &*state {
+            State::Open(host) => return Ok((Arc::clone(host), Recovered::default())),
+            State::Offline { why, since } if self.now.uptime < since.saturating_add(retry) => {
+                return Err(why.clone().into());
+            }
+            State::Closed | State::Offline { .. } => {}
+        }
+        let directory = format!("{}/{}", names.0, names.1);
+        match self.start(&directory) {
+            Ok(mut started) => {
+                let found = std::mem::take(&mut started.report);
+                let host = open_host(&self.core, names, &directory, started, self.now);
+                *state = State::Open(Arc::clone(&host));
+                Ok((host, found))
+            }
+            Err(Failed::Strict(problem)) => Err(Unavailable::Strict(problem)),
+            Err(Failed::Offline(cause)) => {
+                let why = Failed::offline(&directory, cause);
+                *state = State::Offline { why: why.clone(), since: self.now.uptime };
+                Err(why.into())
+            }
+        }
+    }
+
+    fn start(&self, directory: &str) -> Result<Started, Failed> {
+        let core = &*self.core;
+        let scope = Scope { keep_from: self.keep_from, archive_mark: i64::MIN };
+        let (disk, catalogue, mode) = (core.disk(), &core.catalogue, self.mode);
+        let start = recover::Start { disk, catalogue, directory, mode, scope };
+        start.run(memstore::Host::numbered(core.next_number()))
+    }
 }
 
 fn open_host<D: Disk>(
@@ -286,7 +278,8 @@ pub(super) fn list_hosts<D: Disk>(
             // Who cannot list it now cannot when it is opened either, and is told then.
             let entries = disk.list(&format!("{cluster}/{host}")).unwrap_or_default();
             let bytes = entries.iter().map(|entry| entry.length).sum();
-            hosts.push(Listed { cluster: cluster.clone(), host, bytes });
+            let newest_name = Snapshots::among(&entries).highest;
+            hosts.push(Listed { cluster: cluster.clone(), host, bytes, newest_name });
         }
     }
     Ok(hosts)

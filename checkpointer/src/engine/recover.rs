@@ -37,7 +37,7 @@ pub(crate) enum Mode {
 /// What is loaded of a host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope {
-    /// Snapshots that end here or before are not loaded.
+    /// Snapshots that end here or before are not loaded, nor slots before this of others.
     pub(crate) keep_from: i64,
     /// Slots before this are archived: the archive has them.
     pub(crate) archive_mark: i64,
@@ -310,7 +310,7 @@ impl<D: Disk> Loading<'_, '_, D> {
             let lost = values.iter().filter(|value| !value.is_nan()).count();
             return self.no_place(lost, "its frequency is no number of seconds");
         };
-        let (skipped, start) = self.skip_archived(start, frequency, values.len());
+        let (skipped, start) = self.skip_old(start, frequency, values.len());
         let values = values.get(skipped..).unwrap_or_default();
         let end = end(start, frequency, values.len());
         if values.iter().all(|value| value.is_nan()) {
@@ -336,9 +336,10 @@ impl<D: Disk> Loading<'_, '_, D> {
         }
     }
 
-    /// How many slots lie before the archive mark, and the start of the rest.
-    fn skip_archived(&self, start: i64, frequency: NonZeroU32, count: usize) -> (usize, i64) {
-        let mark = self.start.scope.archive_mark;
+    /// How many slots lie before the archive mark or the retention, and the start of the rest.
+    fn skip_old(&self, start: i64, frequency: NonZeroU32, count: usize) -> (usize, i64) {
+        let Scope { keep_from, archive_mark } = self.start.scope;
+        let mark = archive_mark.max(keep_from);
         let frequency = i128::from(frequency.get());
         let before = (i128::from(mark) - i128::from(start) + frequency - 1).div_euclid(frequency);
         let skipped = usize::try_from(before.max(0)).unwrap_or(usize::MAX).min(count);

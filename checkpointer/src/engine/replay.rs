@@ -8,8 +8,8 @@
 use std::io;
 use std::num::NonZeroU32;
 
-use memstore::{Handle, Limits, Loaded, MetricId, Origin, Placed, State};
-use wal_format::{Record, Verdict};
+use memstore::{Handle, Limits, Loaded, MetricId, NameError, Origin, Placed, State};
+use wal_format::{Names, Record, Verdict};
 
 use super::known::Known;
 use super::recover::{Failed, Mode, Start, Started};
@@ -56,6 +56,20 @@ struct Destination {
     frequency: Option<NonZeroU32>,
 }
 
+impl Destination {
+    fn handle_in(
+        &mut self,
+        tree: &mut memstore::Host,
+        names: Names<'_>,
+    ) -> Result<Handle, NameError> {
+        if let Some(handle) = self.handle {
+            return Ok(handle);
+        }
+        let path: Vec<&[u8]> = names.path().collect();
+        Ok(*self.handle.insert(tree.series(&path, self.metric)?))
+    }
+}
+
 /// What was seen of one file.
 #[derive(Debug, Default)]
 struct InFile {
@@ -63,7 +77,7 @@ struct InFile {
     placed: Vec<Option<Placed>>,
     unknown: u64,
     no_place: u64,
-    cause: Option<memstore::NameError>,
+    cause: Option<NameError>,
 }
 
 impl<D: Disk> Replay<'_, '_, D> {
@@ -108,17 +122,11 @@ impl<D: Disk> Replay<'_, '_, D> {
             return;
         }
         let tree = &mut self.started.tree;
-        let handle = match destination.handle {
-            Some(handle) => handle,
-            None => {
-                let path: Vec<&[u8]> = record.names.path().collect();
-                match tree.series(&path, destination.metric) {
-                    Ok(handle) => *destination.handle.insert(handle),
-                    Err(error) => {
-                        self.file.cause = Some(error);
-                        return self.file.no_place(record);
-                    }
-                }
+        let handle = match destination.handle_in(tree, record.names) {
+            Ok(handle) => handle,
+            Err(error) => {
+                self.file.cause = Some(error);
+                return self.file.no_place(record);
             }
         };
         let exact = match (record.frequency, destination.frequency) {
