@@ -93,7 +93,7 @@ pub use error::{DiskFailure, Operation, Refused, Unacknowledged};
 pub use host::{HostLog, Owner};
 pub use queue::{Mark, Sequence};
 pub use start::{
-    CURRENT_WAL, Contents, Found, FoundSegment, StartError, find, read_log, replace_segment,
+    CURRENT_WAL, Contents, Found, FoundSegment, StartError, Worth, find, read_log, replace_segment,
     segment_path, take_over_current,
 };
 pub use stats::{HostStats, SegmentStats, Stats};

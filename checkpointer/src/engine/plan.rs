@@ -115,7 +115,8 @@ mod tests {
     }
 
     fn found(numbers: &[u64]) -> Found {
-        let segments = numbers.iter().map(|&number| FoundSegment { number, bytes: 9 }).collect();
+        let segments =
+            numbers.iter().map(|&number| FoundSegment { number, bytes: 9, worth: None }).collect();
         let next_number = numbers.iter().max().map_or(1, |number| number + 1);
         Found { segments, next_number, ..Found::default() }
     }

@@ -16,7 +16,7 @@ use super::recover::{Failed, Mode, Start, Started};
 use super::report::Trouble;
 use crate::disk::{Appending, Disk, File, Reader};
 use crate::log::{
-    CURRENT_WAL, Contents, DiskFailure, Operation, read_log, replace_segment, segment_path,
+    CURRENT_WAL, Contents, DiskFailure, Operation, Worth, read_log, replace_segment, segment_path,
     take_over_current,
 };
 use crate::planted::{Planted, is_planted};
@@ -85,16 +85,20 @@ impl<D: Disk> Replay<'_, '_, D> {
         let path = segment_path(self.start.directory, number);
         self.started.report.bytes += bytes;
         let contents = self.file(&path)?;
-        if self.file.no_place > 0 {
-            self.started.found.keep.push(number);
-        }
+        let unknown = self.file.unknown + self.file.no_place > 0;
+        let mut worth = Worth::of(&contents, unknown);
         let was_placed = self.file.placed.iter().any(Option::is_some);
         if was_placed && self.start.mode != Mode::ReadOnly && !is_planted(Planted::GoLogPlacedAnew)
         {
-            if contents.tally.gaps > 0 || matches!(contents.verdict, Verdict::Damaged(_)) {
+            if worth == Worth::Damaged {
                 self.keep_damaged(&path)?;
+                worth = if unknown { Worth::Unknown } else { Worth::Nothing };
             }
             self.write_nominal_times(number, &path)?;
+        }
+        let segments = &mut self.started.found.segments;
+        if let Some(segment) = segments.iter_mut().find(|segment| segment.number == number) {
+            segment.worth = Some(worth);
         }
         Ok(())
     }

@@ -3,12 +3,10 @@
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use wal_format::Verdict;
-
 use super::error::{DiskFailure, Operation, Unacknowledged};
 use super::host::{HostLog, Owner, Shared};
 use super::queue::Mark;
-use super::start::{StartError, find, read_log, segment_path};
+use super::start::{StartError, Worth, find, read_log, segment_path};
 use super::store::Log;
 use crate::disk::Disk;
 use crate::planted::{Planted, is_planted};
@@ -23,16 +21,6 @@ pub struct Dropped {
     /// With records that no snapshot can hold: kept as `.unknown`.
     pub unknown: u64,
 }
-
-/// What is done with a covered segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Delete,
-    Keep(&'static str),
-}
-
-const DAMAGED: &str = ".damaged";
-const UNKNOWN: &str = ".unknown";
 
 impl<D: Disk, O: Owner> HostLog<D, O> {
     /// The checkpoint with this mark is durable: its snapshot, its name and its directory. All up
@@ -65,56 +53,66 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
     /// need, and deleted under it.
     pub(crate) fn drop_segments(&self, covered: u64) -> Result<Dropped, StartError> {
         let found = find(&self.log.disk, &self.directory)?;
-        let mut fates = Vec::new();
+        let mut covered_ones = Vec::new();
         for segment in found.segments.iter().filter(|segment| segment.number <= covered) {
             let path = segment_path(&self.directory, segment.number);
-            let is_own = segment.number >= self.first_own_number;
-            let fate = if is_own { Fate::Delete } else { self.fate(segment.number, &path)? };
-            fates.push((path, fate));
+            let worth = self.worth(segment.number, &path)?;
+            covered_ones.push((path, worth));
         }
         let _lock = self.lock_log_to_tell();
         let mut dropped = Dropped::default();
-        for (path, fate) in &fates {
-            self.carry_out(path, *fate, &mut dropped)?;
+        for (path, worth) in &covered_ones {
+            self.drop_segment(path, *worth, &mut dropped)?;
         }
         Ok(dropped)
     }
 
-    fn carry_out(&self, path: &str, fate: Fate, dropped: &mut Dropped) -> Result<(), DiskFailure> {
+    fn drop_segment(
+        &self,
+        path: &str,
+        worth: Worth,
+        dropped: &mut Dropped,
+    ) -> Result<(), DiskFailure> {
         let Log { disk, counters, .. } = &*self.log;
-        match fate {
-            Fate::Delete => {
+        let keep_as = |ending| {
+            let renamed = disk.rename(path, &format!("{path}.{ending}"));
+            renamed.map_err(DiskFailure::of(Operation::Rename, path))
+        };
+        match worth {
+            Worth::Nothing => {
                 disk.remove(path).map_err(DiskFailure::of(Operation::Remove, path))?;
                 counters.dropped.add(1);
                 dropped.segments += 1;
             }
-            Fate::Keep(ending) => {
-                let renamed = disk.rename(path, &format!("{path}{ending}"));
-                renamed.map_err(DiskFailure::of(Operation::Rename, path))?;
-                if ending == DAMAGED {
-                    counters.kept_damaged.add(1);
-                    dropped.damaged += 1;
-                } else {
-                    counters.kept_unknown.add(1);
-                    dropped.unknown += 1;
-                }
+            Worth::Damaged => {
+                keep_as("damaged")?;
+                counters.kept_damaged.add(1);
+                dropped.damaged += 1;
+            }
+            Worth::Unknown => {
+                keep_as("unknown")?;
+                counters.kept_unknown.add(1);
+                dropped.unknown += 1;
             }
         }
         Ok(())
     }
 
     /// Only a power loss damages a log, and that ends the process; all records of ours have a
-    /// frequency, and are in the snapshot. So our own segments are never scanned.
-    fn fate(&self, number: u64, path: &str) -> Result<Fate, DiskFailure> {
-        let mut unknown = self.keep.contains(&number);
+    /// frequency, and are in the snapshot. So our own segments are never read, and those that a start
+    /// has read not again.
+    fn worth(&self, number: u64, path: &str) -> Result<Worth, DiskFailure> {
+        if number >= self.first_own_number {
+            return Ok(Worth::Nothing);
+        }
+        if let Some((_, worth)) = self.read.iter().find(|(read, _)| *read == number) {
+            return Ok(*worth);
+        }
+        let mut unknown = false;
         let contents = read_log(&self.log.disk, path, |located| {
             unknown |= located.record.frequency.is_none();
         })?;
-        Ok(match contents.verdict {
-            Verdict::Damaged(_) | Verdict::NotALog(_) => Fate::Keep(DAMAGED),
-            _ if unknown => Fate::Keep(UNKNOWN),
-            Verdict::Clean | Verdict::Torn(_) => Fate::Delete,
-        })
+        Ok(Worth::of(&contents, unknown))
     }
 
     /// Writes and syncs everything and closes the files, in every mode: what a clean end does.

@@ -18,7 +18,7 @@ use super::due::{Schedule, Scheduled, Task};
 use super::error::{DiskFailure, Operation, Refused, Unacknowledged};
 use super::files::Closable;
 use super::queue::{Passed, Sequence};
-use super::start::Found;
+use super::start::{Found, Worth};
 use super::stats::{HostStats, SegmentStats};
 use super::store::Log;
 use super::ticket::Ticket;
@@ -45,8 +45,8 @@ pub struct HostLog<D: Disk + 'static, O: Owner> {
     schedule: Schedule,
     /// Numbers from here on were given out by this process.
     pub(super) first_own_number: u64,
-    /// See [`Found::keep`].
-    pub(super) keep: Box<[u64]>,
+    /// The segments that a start has found and read.
+    pub(super) read: Box<[(u64, Worth)]>,
     /// Whether the entries of the directories above the host's are durable.
     pub(super) parents_durable: AtomicBool,
     /// Whether it is among those whose files can be closed.
@@ -124,7 +124,7 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
             writer: Mutex::new(writer),
             schedule: Schedule::default(),
             first_own_number: found.next_number,
-            keep: found.keep.as_slice().into(),
+            read: found.segments.iter().filter_map(|one| Some((one.number, one.worth?))).collect(),
             parents_durable: AtomicBool::new(false),
             registered: AtomicBool::new(false),
             used_lately: AtomicBool::new(false),

@@ -31,15 +31,11 @@ pub struct Found {
     /// Whether there was any segment, covered or not: what lies in the directory may not be durable
     /// then, and is synced before anything relies on it.
     pub unsettled: bool,
-    /// Segments with records that could not be brought to memory, and so will be in no snapshot: once
-    /// covered they are kept as `.unknown`.
-    pub keep: Vec<u64>,
 }
 
 impl Default for Found {
     fn default() -> Self {
-        let (segments, keep) = (Vec::new(), Vec::new());
-        Self { segments, current_wal: false, next_number: 1, unsettled: false, keep }
+        Self { segments: Vec::new(), current_wal: false, next_number: 1, unsettled: false }
     }
 }
 
@@ -50,6 +46,32 @@ pub struct FoundSegment {
     pub number: u64,
     /// Its length.
     pub bytes: u64,
+    /// What it is worth, where it was read; else it is read before it is deleted.
+    pub worth: Option<Worth>,
+}
+
+/// What a segment is worth that a snapshot covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// Nothing: all its records are in the snapshot.
+    Nothing,
+    /// Some of its bytes are damaged: it is kept as `.damaged`.
+    Damaged,
+    /// Some of its records can be in no snapshot, since their metric is unknown or they have no place
+    /// in memory: it is kept as `.unknown`.
+    Unknown,
+}
+
+impl Worth {
+    /// Of a segment with these contents; `unknown`: some of its records can be in no snapshot.
+    #[must_use]
+    pub fn of(contents: &Contents, unknown: bool) -> Self {
+        match contents.verdict {
+            Verdict::Damaged(_) | Verdict::NotALog(_) => Self::Damaged,
+            Verdict::Clean | Verdict::Torn(_) if unknown => Self::Unknown,
+            Verdict::Clean | Verdict::Torn(_) => Self::Nothing,
+        }
+    }
 }
 
 /// What a segment holds.
@@ -112,7 +134,7 @@ pub(crate) fn find_among(directory: &str, entries: &[Entry]) -> Result<Found, St
         };
         highest = highest.max(number);
         if entry.kind == EntryKind::File && entry.name == *segment_name(number) {
-            found.segments.push(FoundSegment { number, bytes: entry.length });
+            found.segments.push(FoundSegment { number, bytes: entry.length, worth: None });
         }
     }
     found.segments.sort_unstable_by_key(|segment| segment.number);
@@ -181,7 +203,7 @@ pub fn take_over_current<D: Disk>(
     sync_directory(disk, directory)?;
     let file = disk.open(&path).map_err(DiskFailure::of(Operation::Open, &path))?;
     let bytes = file.len().map_err(DiskFailure::of(Operation::Read, &path))?;
-    found.segments.push(FoundSegment { number, bytes });
+    found.segments.push(FoundSegment { number, bytes, worth: None });
     found.current_wal = false;
     found.unsettled = true;
     found.next_number = next_number;

@@ -72,7 +72,7 @@ fn covered_segments_are_not_needed_and_their_numbers_not_used_again() {
     }
     let mut found = log::find(&disk, "c/h").unwrap();
     found.forget_covered(4);
-    assert_eq!(found.segments, [FoundSegment { number: 6, bytes: 54 }]);
+    assert_eq!(found.segments, [FoundSegment { number: 6, bytes: 54, worth: None }]);
     found.forget_covered(9);
     assert_eq!((found.segments.len(), found.next_number, found.unsettled), (0, 10, true));
 }
