@@ -25,6 +25,9 @@ pub struct Config {
     /// How often each host is checkpointed by [`Engine::run_due`](super::Engine::run_due), hosts
     /// spread over the interval; `None`: only when asked.
     pub checkpoint_interval: Option<Duration>,
+    /// A host with so many bytes in its log that no snapshot covers is checkpointed whatever its turn;
+    /// `None`: however many.
+    pub checkpoint_log_bytes: Option<u64>,
     /// How long until a host whose files cannot be read is tried again.
     pub offline_retry: Duration,
 }
@@ -37,6 +40,7 @@ impl Default for Config {
             retention: None,
             max_future: None,
             checkpoint_interval: None,
+            checkpoint_log_bytes: None,
             offline_retry: Duration::from_mins(1),
         }
     }

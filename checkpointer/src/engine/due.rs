@@ -74,8 +74,9 @@ impl<D: Disk> Engine<D> {
         self.core.log.wait_due(Some(self.next_due()), patience);
     }
 
-    /// Does what is due: the log is written and synced, hosts whose turn has come are checkpointed,
-    /// and those whose log cannot be synced any more at once; hosts that are offline are tried again.
+    /// Does what is due: the log is written and synced; hosts whose turn has come are checkpointed,
+    /// and those whose log is too long, or cannot be synced any more; hosts that are offline are tried
+    /// again.
     /// At most `budget.jobs_max` of each.
     pub fn run_due(&self, now: Now, budget: Budget, pool: &dyn Pool) -> (Ran, Checkpointed) {
         let ran = self.core.log.run_due(now.uptime, budget, pool);
@@ -97,11 +98,13 @@ impl<D: Disk> Engine<D> {
             let stats = host.log.stats(now.uptime);
             // What a start has found may be worth nothing after a sync that failed before the crash.
             let is_urgent = stats.needs_checkpoint || host.was_found_unclean();
+            let is_long =
+                self.core.config.checkpoint_log_bytes.is_some_and(|most| stats.uncovered >= most);
             let has_turn =
                 self.core.config.checkpoint_interval.is_some_and(|interval| {
                     host.turn.has_come(since_open, interval, host.directory())
                 });
-            if is_urgent || has_turn {
+            if is_urgent || is_long || has_turn {
                 hosts.push(host);
             }
         }

@@ -130,3 +130,97 @@ fn part(index: usize, run: &CapturedRun<'_>, slots: Range<usize>) -> Option<Part
     let (first, last) = (nominal(trimmed.start), nominal(trimmed.end.checked_sub(1)?));
     Some(Part { run: index, slots: trimmed, first, last })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memstore::{CaptureEnd, Catalogue, Host, Limits, Loaded, Origin, State};
+    use std::num::NonZeroU32;
+
+    const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
+    struct One {
+        host: Host,
+        series: Handle,
+        catalogue: Catalogue,
+    }
+
+    impl One {
+        fn new() -> Self {
+            let catalogue = Catalogue::new();
+            let metric = catalogue.intern(b"load");
+            let mut host = Host::new();
+            let series = host.series(&[], metric).unwrap();
+            Self { host, series, catalogue }
+        }
+
+        fn load(&mut self, start: i64, values: &[f32], state: State) {
+            let loaded = Loaded { start, frequency: MINUTE, values, origin: Origin::Ours, state };
+            self.host.load(self.series, loaded).unwrap();
+        }
+
+        /// Per file, the first and last time of its part.
+        fn divided(&mut self, others: i64, last_in_bin: i64) -> [Vec<(i64, i64)>; 2] {
+            let capture = self.host.capture().unwrap();
+            self.host.capture_ended(CaptureEnd::Failed);
+            let divided = Divided::of(&capture.runs(&self.catalogue), others, last_in_bin);
+            [divided.bins, divided.lates].map(|files| {
+                let one = |file: &Content| {
+                    assert_eq!(file.parts.len(), 1);
+                    (file.parts[0].first, file.parts[0].last)
+                };
+                files.iter().map(one).collect()
+            })
+        }
+    }
+
+    #[test]
+    fn what_lies_before_the_boundary_is_late_and_both_parts_begin_and_end_with_a_value() {
+        let mut one = One::new();
+        one.load(600, &[1.0, f32::NAN, f32::NAN, 4.0], State::Dirty);
+        assert_eq!(one.divided(i64::MIN, i64::MAX), [vec![(600, 780)], vec![]]);
+        for boundary in 601..=780 {
+            assert_eq!(one.divided(boundary, i64::MAX), [vec![(780, 780)], vec![(600, 600)]]);
+        }
+        assert_eq!(one.divided(781, i64::MAX), [vec![], vec![(600, 780)]]);
+        one.host.raise_boundary(one.series, 600);
+        assert_eq!(one.divided(781, i64::MAX)[0], [(600, 780)], "its own counts, if it has one");
+    }
+
+    #[test]
+    fn what_is_ahead_is_late_too() {
+        let mut one = One::new();
+        one.load(600, &[1.0, 2.0, 3.0, 4.0], State::Dirty);
+        assert_eq!(one.divided(i64::MIN, 779), [vec![(600, 720)], vec![(780, 780)]]);
+        assert_eq!(one.divided(650, 719), [vec![(660, 660)], vec![(600, 600), (720, 780)]]);
+        assert_eq!(one.divided(i64::MIN, 0), [vec![], vec![(600, 780)]]);
+    }
+
+    #[test]
+    fn runs_of_one_series_go_to_files_in_order() {
+        let mut one = One::new();
+        one.load(600, &[1.0, 2.0], State::Dirty);
+        one.load(1_000_007, &[3.0], State::Dirty);
+        one.load(2_000_000, &[4.0], State::Clean);
+        one.load(3_000_011, &[5.0, 6.0], State::Dirty);
+        let bins = vec![(600, 660), (1_000_007, 1_000_007), (3_000_011, 3_000_071)];
+        assert_eq!(one.divided(i64::MIN, i64::MAX), [bins, vec![]]);
+        let late = vec![(600, 660), (1_000_007, 1_000_007)];
+        assert_eq!(one.divided(2_000_000, i64::MAX), [vec![(3_000_011, 3_000_071)], late]);
+    }
+
+    #[test]
+    fn boundaries_move_behind_what_a_bin_holds_and_no_further() {
+        let mut one = One::new();
+        let limits = Limits::NONE;
+        one.host.write(one.series, MINUTE, 600, 0.5, &limits).unwrap();
+        one.host.write(one.series, MINUTE, 660, 0.5, &limits).unwrap();
+        let capture = one.host.capture().unwrap();
+        let moved =
+            |others, last| Divided::of(&capture.runs(&one.catalogue), others, last).boundaries;
+        assert_eq!(moved(i64::MIN, i64::MAX), [(one.series, 661)]);
+        assert_eq!(moved(i64::MIN, 650), [(one.series, 601)]);
+        assert_eq!(moved(i64::MIN, 0), []);
+        assert_eq!(moved(700, i64::MAX), []);
+    }
+}
