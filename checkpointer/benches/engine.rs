@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark has files, a clock and threads")]
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::cast_possible_truncation, reason = "values are stored as f32")]
 
 #[path = "../../memstore/benches/common/mod.rs"]
 #[expect(dead_code, reason = "not all kinds are named here")]
