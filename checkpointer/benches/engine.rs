@@ -271,7 +271,7 @@ fn run(area: &str, size: Size) {
             }
         }
         "pause" => {
-            child("pause", directory.path(), Size { minutes: size.minutes.min(200), ..size })
+            child("pause", directory.path(), Size { minutes: size.minutes.min(200), ..size });
         }
         "hosts" => {
             for hosts in [size.many / 4, size.many] {
