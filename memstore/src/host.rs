@@ -36,6 +36,8 @@ pub struct Host {
     pub(crate) tree: Tree,
     /// A capture was taken and has not ended.
     pub(crate) capturing: bool,
+    /// Loaded values that are not at their nominal time.
+    moved: u64,
 }
 
 impl Default for Host {
@@ -75,7 +77,7 @@ impl Host {
     /// ```
     #[must_use]
     pub fn numbered(number: u32) -> Self {
-        Self { tree: Tree::new(number), capturing: false }
+        Self { tree: Tree::new(number), capturing: false, moved: 0 }
     }
 
     /// The series of a metric at the level of this path, made if it is not there.
@@ -217,6 +219,11 @@ impl Host {
     /// neighbouring run of that frequency and phase within 512 slots, else into a new run; a run
     /// that lies around one of them, of another phase, is split there. NaN overwrites nothing.
     ///
+    /// In a series of 1024 runs, though, no run is split, and none opened between two others or
+    /// before the first where it can be helped: the value goes to the slot that takes its time, by
+    /// the rules for samples that arrive, and counts as [`moved`](Self::moved). Otherwise files that
+    /// overlap would make a run of every value.
+    ///
     /// ```
     /// # use memstore::{Catalogue, Host, Loaded, Origin, State};
     /// # use std::num::NonZeroU32;
@@ -239,9 +246,22 @@ impl Host {
     ///
     /// [`Refused::Stale`], or [`Refused::OutOfRange`] if a value, NaN aside, has no nominal time; nothing
     /// has changed then.
+    #[inline]
     pub fn load(&mut self, to: Handle, values: Loaded<'_>) -> Result<(), Refused> {
         let series = self.tree.get_mut(to).ok_or(Refused::Stale)?;
-        series.load(&values, lead(to))
+        self.moved += series.load(&values, lead(to))?;
+        Ok(())
+    }
+
+    /// How many values were loaded that are not exactly at their nominal times, see
+    /// [`load`](Self::load).
+    ///
+    /// ```
+    /// assert_eq!(memstore::Host::new().moved(), 0);
+    /// ```
+    #[must_use]
+    pub fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// Raises the boundary of a series, a time that the host keeps for its caller and does not use:

@@ -4,8 +4,10 @@
 //! within half an interval, and open a run where none can take them. Values that are *loaded* have a
 //! nominal time, which never changes: they go exactly there.
 
+mod load;
+
 use crate::run::{Dropped, LONG_RUN, REACH, Run, Wide, index_taking};
-use crate::sample::{Limits, Loaded, Origin, Placed, Refused, State};
+use crate::sample::{Limits, Placed, Refused};
 use crate::slots::MAX_SLOTS;
 use core::slice;
 use std::num::NonZeroU32;
@@ -235,115 +237,6 @@ impl Series {
         Place::New(kept.unwrap_or(Wide::from(time)))
     }
 
-    // ---- values that are loaded ----
-
-    /// Puts values exactly where they belong. `lead` is that of runs, if some are opened.
-    pub(crate) fn load(&mut self, loaded: &Loaded<'_>, lead: u32) -> Result<(), Refused> {
-        let Loaded { start, frequency, values, .. } = *loaded;
-        if self.load_next(loaded) {
-            return Ok(());
-        }
-        let Some(last) = values.iter().rposition(|value| !value.is_nan()) else { return Ok(()) };
-        // So that no part of it is out of range.
-        let time_of = |index: usize| {
-            let offset = Wide::try_from(index).ok()? * Wide::from(frequency.get());
-            i64::try_from(Wide::from(start) + offset).ok()
-        };
-        time_of(last).ok_or(Refused::OutOfRange)?;
-        let mut rest = &values[..=last];
-        while let Some(gap) = rest.iter().position(|value| !value.is_nan()) {
-            rest = &rest[gap..];
-            let first = time_of(last + 1 - rest.len()).ok_or(Refused::OutOfRange)?;
-            let stored = self.load_stretch(loaded, first, rest, lead);
-            rest = rest.split_at(stored).1;
-        }
-        self.update_shadow();
-        Ok(())
-    }
-
-    /// The usual record of a log, without searching or dividing: a value for the slot behind the
-    /// newest one. Says whether it was that.
-    #[inline]
-    fn load_next(&mut self, loaded: &Loaded<'_>) -> bool {
-        let &[value] = loaded.values else { return false };
-        let Some(run) = self.runs_mut().last_mut() else { return false };
-        let f = i64::from(run.frequency.get());
-        let continues = loaded.frequency == run.frequency
-            && (loaded.origin == Origin::Foreign) == run.foreign
-            && run.last().checked_add(f) == Some(loaded.start);
-        if value.is_nan() || !continues || run.len() >= MAX_SLOTS {
-            return false;
-        }
-        match loaded.state {
-            State::Dirty => run.store_next(value),
-            State::Clean => run.slots.push(value),
-        }
-        // The shadow is that of the other runs.
-        true
-    }
-
-    /// Loads as many values from the time `first` on as one run takes, at least the first, which is
-    /// no NaN. Says how many.
-    fn load_stretch(
-        &mut self,
-        loaded: &Loaded<'_>,
-        first: i64,
-        values: &[f32],
-        lead: u32,
-    ) -> usize {
-        let foreign = loaded.origin == Origin::Foreign;
-        let at = self.run_for(first, loaded.frequency, foreign, lead);
-        let next = self.runs().get(at + 1).map(|run| run.start);
-        let run = &mut self.runs_mut()[at];
-        let index = run.index_of(first);
-
-        let mut count = values.len();
-        if let Some(next) = next {
-            let f = Wide::from(loaded.frequency.get());
-            let before_next = (Wide::from(next) - Wide::from(first) + f - 1).div_euclid(f);
-            count = count.min(usize::try_from(before_next.max(1)).unwrap_or(usize::MAX));
-        }
-        // Where an empty run is filled, its first slot counts as there.
-        let len = usize::try_from(Wide::from(run.len().max(1)) - index).unwrap_or(0);
-        let same_frequency = run.frequency == loaded.frequency;
-        let may_extend = same_frequency && run.foreign == foreign;
-        let room = (MAX_SLOTS - run.len().min(MAX_SLOTS)) as usize;
-        let most = if may_extend { len.saturating_add(room) } else { len };
-        let most = if same_frequency { most.max(1) } else { 1 };
-        let stretch = within_reach(&values[..count.min(most)], len);
-        run.load(index, stretch, loaded.state);
-        stretch.len()
-    }
-
-    /// The run that a value of this nominal time belongs to: it is inside, or within reach. If need
-    /// be a run is split, or a new one added, without slots.
-    fn run_for(&mut self, nominal: i64, frequency: NonZeroU32, foreign: bool, lead: u32) -> usize {
-        let mut behind = self.runs().partition_point(|run| run.start <= nominal);
-        if let Some(at) = behind.checked_sub(1) {
-            let run = &mut self.runs_mut()[at];
-            if nominal <= run.last() {
-                // Of another frequency, too: no nominal time is in a series twice.
-                if run.same_phase(nominal) {
-                    return at;
-                }
-                let left = run.index_of(nominal);
-                let right = run.split_off(crate::run::clamp(left + 1, run.len()));
-                self.insert_run(at + 1, right);
-                behind = at + 1;
-            }
-        }
-        let neighbours = behind.saturating_sub(1)..(behind + 1).min(self.runs().len());
-        for at in neighbours {
-            let run = &self.runs()[at];
-            let same = run.frequency == frequency && run.foreign == foreign;
-            if same && run.same_phase(nominal) && run.can_reach(run.index_of(nominal)) {
-                return at;
-            }
-        }
-        self.insert_run(behind, Run::new(nominal, frequency, foreign, lead));
-        behind
-    }
-
     // ---- runs ----
 
     fn add_run(&mut self, run: Run) {
@@ -451,22 +344,6 @@ fn must_open_behind(newest: &Run, off: i64, frequency: NonZeroU32) -> bool {
     let bad_phase = newest.len() >= LONG_RUN
         && off.unsigned_abs().saturating_mul(4) > u64::from(newest.frequency.get());
     bad_phase || newest.foreign || newest.frequency != frequency
-}
-
-/// The values up to the first gap behind slot `len` that is wider than a run is extended by. The
-/// first value is there, or within reach; so is the last that is returned.
-fn within_reach(values: &[f32], len: usize) -> &[f32] {
-    let mut end = len.clamp(1, values.len());
-    for (at, value) in values.iter().enumerate().skip(end) {
-        if value.is_nan() {
-            continue;
-        }
-        if at + 1 - end > REACH as usize {
-            break;
-        }
-        end = at + 1;
-    }
-    &values[..end]
 }
 
 #[cfg(test)]

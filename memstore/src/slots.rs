@@ -118,13 +118,23 @@ impl Slots {
             self.tail.push(value);
             self.len += 1;
         } else {
-            self.append(&[value]);
+            self.push_into_new_room(value);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_into_new_room(&mut self, value: f32) {
+        self.append(&[value]);
     }
 
     /// Adds slots behind the last one.
     pub(crate) fn append(&mut self, values: &[f32]) {
         self.reopen();
+        if values.len() > SLOTS {
+            // How many blocks will be sealed at least.
+            self.sealed.reserve_exact(values.len() / SLOTS);
+        }
         let mut rest = values;
         while !rest.is_empty() {
             let room = self.tail_room() - self.tail.len();

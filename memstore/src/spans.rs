@@ -65,8 +65,14 @@ impl Spans {
         if self.last.end == end && !self.is_empty() {
             self.last.end = end + gap + 1;
         } else {
-            self.insert(end + gap..end + gap + 1);
+            self.begin(end + gap);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin(&mut self, at: u32) {
+        self.insert(at..at + 1);
     }
 
     pub(crate) fn insert(&mut self, range: Range<u32>) {

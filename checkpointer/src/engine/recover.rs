@@ -125,6 +125,11 @@ impl<D: Disk> Start<'_, D> {
         }
         started.report.unclean = !started.found.segments.is_empty();
         replay(self, &mut started)?;
+        let moved = started.tree.moved();
+        if moved > 0 {
+            let trouble = Trouble::Moved { values: moved };
+            started.report.problems.push(self.directory, None, trouble);
+        }
         started.saved.found_log = started.found.segments.last().map_or(0, |last| last.number);
         Ok(started)
     }

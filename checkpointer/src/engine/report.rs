@@ -64,6 +64,13 @@ pub enum Trouble {
         /// Why the first of them has none.
         cause: String,
     },
+    /// Values of a series whose files overlap so often that they could not be put at their own times:
+    /// they are at the nearest there were.
+    #[error("{values} values are not at their own times, for their series is in pieces")]
+    Moved {
+        /// How many.
+        values: u64,
+    },
     /// A name that keeps the Go store from starting.
     #[error("not a name of a snapshot: the Go store would not start")]
     Misnamed,

@@ -3,10 +3,10 @@
 //! A frame is a lowest level and a width in bits. Values outside of it are stored as exceptions, so
 //! that one outlier does not make all values wide; the search finds a frame that is cheap, low and
 //! high outliers alike. It looks at the levels through histograms of [`BUCKETS`] buckets: first of
-//! all levels, then of the best bucket, as long as that pays.
+//! all levels, then of those in the best bucket, as long as that pays.
 
 use super::pack::{mask, packed_bytes};
-use super::{EXCEPTION_LEN, scheme::NO_LEVEL};
+use super::{BLOCK_LEN, EXCEPTION_LEN, scheme::NO_LEVEL};
 
 /// A lowest level and a width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,36 +24,73 @@ impl Frame {
         self.marks_missing.then_some(mask(self.width))
     }
 
-    /// The integer of a level, if the frame holds it.
-    #[inline]
-    pub(super) fn integer(self, level: i32) -> Option<u32> {
-        // How many levels fit; of all 2^32 `NO_LEVEL` is none.
-        let end = (1_u64 << self.width) - u64::from(self.marks_missing);
-        let offset = level.wrapping_sub(self.base).cast_unsigned();
-        (u64::from(offset) < end && level != NO_LEVEL).then_some(offset)
+    /// The integer of the highest level that the frame holds, if it holds one. That of `NO_LEVEL`
+    /// is above it.
+    pub(super) fn highest(self) -> Option<u32> {
+        let of_width = mask(self.width).checked_sub(u32::from(self.marks_missing))?;
+        Some(of_width.min(i32::MAX.wrapping_sub(self.base).cast_unsigned()))
+    }
+
+    /// How many levels the frame holds.
+    fn held(self, levels: &[i32]) -> usize {
+        let Some(highest) = self.highest() else { return 0 };
+        let offsets = levels.iter().map(|level| level.wrapping_sub(self.base).cast_unsigned());
+        offsets.map(|offset| u32::from(offset <= highest)).sum::<u32>() as usize
     }
 }
 
 const BUCKET_BITS: u32 = 6;
 const BUCKETS: usize = 1 << BUCKET_BITS;
+/// The bucket of what lies outside: that it counts somewhere saves a branch.
+const OUTSIDE: u32 = 1 << BUCKET_BITS;
+
+/// Neighbours are often in the same bucket: with counters of their own none waits for the other.
+/// The levels of a block are few enough that each counts in a byte.
+const COUNTERS: usize = 4;
+const _: () = assert!(BLOCK_LEN / COUNTERS + BLOCK_LEN / PIECE * COUNTERS <= u8::MAX as usize);
+/// Levels whose buckets are found before they are counted, so that the compiler makes vectors of it.
+const PIECE: usize = 128;
 
 /// Levels under consideration: `low..=low + span`.
 #[derive(Clone, Copy)]
-struct Window {
+pub(super) struct Window {
     low: i32,
     span: u32,
 }
 
 impl Window {
+    /// From one level to another one, which is not lower.
+    pub(super) fn new(low: i32, high: i32) -> Self {
+        Self { low, span: high.wrapping_sub(low).cast_unsigned() }
+    }
+
+    /// A bucket of a wider one: no further than levels go, so that `NO_LEVEL` is not in it.
+    fn bucket(low: i32, width: u32) -> Self {
+        Self { low, span: mask(width).min(i32::MAX.wrapping_sub(low).cast_unsigned()) }
+    }
+
     /// The least that holds all levels.
-    fn of(levels: &[i32]) -> Option<Self> {
+    pub(super) fn of(levels: &[i32]) -> Option<Self> {
         let (mut low, mut high) = (i32::MAX, NO_LEVEL);
         for &level in levels {
             let or_high = if level == NO_LEVEL { i32::MAX } else { level };
             low = if or_high < low { or_high } else { low };
             high = if level > high { level } else { high };
         }
-        (high != NO_LEVEL).then(|| Self { low, span: high.wrapping_sub(low).cast_unsigned() })
+        (high != NO_LEVEL).then(|| Self::new(low, high))
+    }
+
+    /// The least that holds all levels that this one holds, of which there is one.
+    fn tightened(self, levels: &[i32]) -> Self {
+        let last = self.low.saturating_add_unsigned(self.span);
+        let (mut low, mut high) = (last, self.low);
+        for &level in levels {
+            let (or_last, or_low) =
+                if self.offset(level) <= self.span { (level, level) } else { (last, self.low) };
+            low = if or_last < low { or_last } else { low };
+            high = if or_low > high { or_low } else { high };
+        }
+        Self::new(low, high)
     }
 
     fn offset(self, level: i32) -> u32 {
@@ -80,10 +117,10 @@ impl Choice {
     }
 }
 
-/// Finds the frame for `levels`, of which `missing` are missing samples and `unfit` have no level
-/// for another reason.
-pub(super) fn find(levels: &[i32], missing: usize, unfit: usize) -> Choice {
-    let Some(mut window) = Window::of(levels) else {
+/// Finds the frame for `levels`, which are in `window` but for the `missing` samples and the `unfit`
+/// ones that have none.
+pub(super) fn find(levels: &[i32], window: Option<Window>, missing: usize, unfit: usize) -> Choice {
+    let Some(mut window) = window else {
         let frame = Frame { base: 0, width: 0, marks_missing: missing > 0 };
         return Choice { frame, exceptions: unfit };
     };
@@ -98,15 +135,14 @@ pub(super) fn find(levels: &[i32], missing: usize, unfit: usize) -> Choice {
         Values { len: levels.len(), to_hold: levels.len() - missing + unmarked, marks_missing };
     let mut best = whole;
     // Every window is a bucket of the one before it.
-    while let Some(narrower) = Histogram::of(levels, window).choose(&values, &mut best) {
-        window = narrower;
+    while let Some(bucket) = Histogram::of(levels, window).choose(&values, &mut best) {
+        window = bucket.tightened(levels);
     }
     if best.frame == whole.frame {
         return whole;
     }
     // The search has estimated what the marked integer displaces.
-    let held = levels.iter().filter(|&&level| best.frame.integer(level).is_some()).count();
-    best.exceptions = values.to_hold - held;
+    best.exceptions = values.to_hold - best.frame.held(levels);
     if best.bytes(levels.len()) < whole.bytes(levels.len()) { best } else { whole }
 }
 
@@ -134,26 +170,51 @@ struct Histogram {
     before: [i16; BUCKETS + 1],
 }
 
-impl Histogram {
-    fn of(levels: &[i32], window: Window) -> Self {
-        let shift = bits(window.span).saturating_sub(BUCKET_BITS);
-        // What is outside counts in a bucket of its own, which saves a branch.
-        let mut counts = [[0_i16; BUCKETS + 1]; 2];
-        for pair in levels.chunks(2) {
-            for (counts, &level) in counts.iter_mut().zip(pair) {
-                let offset = window.offset(level);
-                let bucket =
-                    if offset <= window.span { (offset >> shift) as usize } else { BUCKETS };
-                counts[bucket.min(BUCKETS)] += 1;
+/// How many levels lie in each bucket of `1 << shift` levels.
+#[inline]
+fn bucket_counts(levels: &[i32], window: Window, shift: u32) -> [i16; BUCKETS] {
+    let mut counts = [[0_u8; 2 * BUCKETS]; COUNTERS];
+    for levels in levels.chunks(PIECE) {
+        let mut buckets = [0_u8; PIECE];
+        for (bucket, &level) in buckets.iter_mut().zip(levels) {
+            let offset = window.offset(level);
+            let outside = u32::from(offset > window.span).wrapping_neg();
+            [*bucket, ..] = (((offset >> shift) & !outside) | (OUTSIDE & outside)).to_le_bytes();
+        }
+        let (groups, rest) = buckets[..levels.len()].as_chunks::<COUNTERS>();
+        for group in groups {
+            for (counts, &bucket) in counts.iter_mut().zip(group) {
+                counts[usize::from(bucket) % (2 * BUCKETS)] += 1;
             }
         }
+        for &bucket in rest {
+            counts[0][usize::from(bucket) % (2 * BUCKETS)] += 1;
+        }
+    }
+    let mut sums = [0; BUCKETS];
+    for counts in &counts {
+        for (sum, &count) in sums.iter_mut().zip(counts) {
+            *sum += i16::from(count);
+        }
+    }
+    sums
+}
+
+impl Histogram {
+    fn of(levels: &[i32], window: Window) -> Self {
+        if window.span == 0 {
+            let of_one = levels.iter().map(|&level| i16::from(level == window.low)).sum();
+            let mut before = [of_one; BUCKETS + 1];
+            before[0] = 0;
+            return Self { window, shift: 0, before };
+        }
+        let shift = bits(window.span).saturating_sub(BUCKET_BITS);
         let mut before = [0; BUCKETS + 1];
         let mut sum = 0;
-        for bucket in 0..BUCKETS {
-            before[bucket] = sum;
-            sum += counts[0][bucket] + counts[1][bucket];
+        for (before, count) in before[1..].iter_mut().zip(bucket_counts(levels, window, shift)) {
+            sum += count;
+            *before = sum;
         }
-        before[BUCKETS] = sum;
         Self { window, shift, before }
     }
 
@@ -174,8 +235,8 @@ impl Histogram {
     }
 
     /// The lowest level of the `1 << log` buckets in a row that hold the most, and how many that
-    /// is, less what an integer that is taken displaces.
-    fn densest(&self, log: u32, marks_missing: bool) -> (i32, usize) {
+    /// is: less what an integer that is taken displaces, and with that.
+    fn densest(&self, log: u32, marks_missing: bool) -> (i32, usize, i16) {
         let taken = usize::from(marks_missing && self.shift == 0);
         let buckets = (1 << log) - taken;
         let held = self.most(buckets);
@@ -185,7 +246,8 @@ impl Histogram {
         // In a wide bucket nobody knows: as many as on average.
         let displaced =
             if marks_missing && self.shift > 0 { held >> (self.shift + log).min(15) } else { 0 };
-        (self.window.low.wrapping_add(offset), usize::from((held - displaced).unsigned_abs()))
+        let base = self.window.low.wrapping_add(offset);
+        (base, usize::from((held - displaced).unsigned_abs()), held)
     }
 
     /// Tries every width that is a number of buckets; puts the cheapest frame into `best` if it is
@@ -193,20 +255,35 @@ impl Histogram {
     fn choose(&self, values: &Values, best: &mut Choice) -> Option<Window> {
         let marks_missing = values.marks_missing;
         let mut narrower = None;
+        let mut most = self.before[BUCKETS];
         for log in (0..=BUCKET_BITS).rev() {
             let width = self.shift + log;
             if marks_missing && width == 0 {
                 break; // The one integer there is would be taken.
             }
-            let (base, held) = self.densest(log, marks_missing);
+            // A frame holds no more than a wider one: if that was too little, all that follow are.
+            let least = values.to_hold.saturating_sub(usize::from(most.unsigned_abs()));
+            let of_exceptions = least * EXCEPTION_LEN;
+            if of_exceptions >= best.bytes(values.len) {
+                break;
+            }
+            let may_be_cheaper =
+                packed_bytes(values.len, width) + of_exceptions < best.bytes(values.len);
+            if !may_be_cheaper && log > 0 {
+                continue;
+            }
+            let (base, held);
+            (base, held, most) = self.densest(log, marks_missing);
             let exceptions = values.to_hold.saturating_sub(held);
             let choice = Choice { frame: Frame { base, width, marks_missing }, exceptions };
             if choice.bytes(values.len) < best.bytes(values.len) {
                 *best = choice;
             }
-            let may_pay = exceptions * EXCEPTION_LEN < best.bytes(values.len);
+            // Where it lies in the bucket, nothing need be displaced.
+            let least = values.to_hold.saturating_sub(usize::from(most.unsigned_abs()));
+            let may_pay = least * EXCEPTION_LEN < best.bytes(values.len);
             let is_bucket = log == 0 && self.shift > 0;
-            narrower = (is_bucket && may_pay).then(|| Window { low: base, span: mask(width) });
+            narrower = (is_bucket && may_pay).then(|| Window::bucket(base, width));
         }
         narrower
     }

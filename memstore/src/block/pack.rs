@@ -20,10 +20,6 @@ const STRIPE_LEN: usize = LANES * WORD_LEN;
 
 /// One word of every lane.
 pub(super) type Stripe = [u32; LANES];
-/// The words of a group at the greatest width, and one of zeros: the word behind the one that an
-/// integer begins in can always be looked at.
-type Stripes = [Stripe; ROWS + 1];
-
 /// The lowest `width` bits; `width` ≤ 32.
 pub(super) const fn mask(width: u32) -> u32 {
     if width >= u32::BITS { u32::MAX } else { (1 << width) - 1 }
@@ -50,20 +46,54 @@ const fn position(row: usize, width: u32) -> (usize, u32) {
 /// Packs a group into `packed`, which is as long as [`group_bytes`] says for what counts of `group`;
 /// the rest of it must be zeros. No integer is above [`mask`].
 pub(super) fn pack(group: &[u32; GROUP_LEN], width: u32, packed: &mut [u8]) {
-    let mut stripes: Stripes = [[0; LANES]; ROWS + 1];
-    for (row, integers) in group.as_chunks::<LANES>().0.iter().enumerate() {
-        let (at, shift) = position(row, width);
-        for lane in 0..LANES {
-            stripes[at][lane] |= integers[lane] << shift;
-            // In two steps, as a shift by 32 is none.
-            stripes[at + 1][lane] |= (integers[lane] >> 1) >> (31 - shift);
-        }
+    /// One arm per width: with shifts known to the compiler a row costs a third.
+    macro_rules! by_width {
+        ($($width:literal)*) => {
+            match width {
+                $($width => pack_width::<$width>(group, packed),)*
+                _ => {}
+            }
+        };
     }
-    for (bytes, stripe) in packed.as_chunks_mut::<STRIPE_LEN>().0.iter_mut().zip(&stripes) {
-        for (bytes, word) in bytes.as_chunks_mut::<WORD_LEN>().0.iter_mut().zip(stripe) {
-            *bytes = word.to_le_bytes();
-        }
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+}
+
+#[inline(never)]
+fn pack_width<const WIDTH: usize>(group: &[u32; GROUP_LEN], packed: &mut [u8]) {
+    let stripes = packed.as_chunks_mut::<STRIPE_LEN>().0;
+    if let Some(stripes) = stripes.first_chunk_mut() {
+        pack_rows::<WIDTH>(group, stripes);
+    } else {
+        let mut whole = [[0; STRIPE_LEN]; WIDTH];
+        pack_rows::<WIDTH>(group, &mut whole);
+        stripes.copy_from_slice(&whole[..stripes.len()]);
     }
+}
+
+#[inline]
+fn pack_rows<const WIDTH: usize>(
+    group: &[u32; GROUP_LEN],
+    stripes: &mut [[u8; STRIPE_LEN]; WIDTH],
+) {
+    let rows = group.as_chunks::<LANES>().0;
+    // The word of every lane that is being filled.
+    let mut words: Stripe = [0; LANES];
+    macro_rules! unrolled {
+        ($($row:literal)*) => { $(
+            const { assert!($row < ROWS) };
+            let (at, shift) = ($row * WIDTH / ROWS, $row * WIDTH % ROWS);
+            let is_full = shift + WIDTH >= ROWS;
+            for lane in 0..LANES {
+                let integer = rows[$row][lane];
+                words[lane] |= integer << shift;
+                if is_full {
+                    stripes[at].as_chunks_mut::<WORD_LEN>().0[lane] = words[lane].to_le_bytes();
+                    words[lane] = if shift == 0 { 0 } else { integer >> (ROWS - shift) };
+                }
+            }
+        )* };
+    }
+    unrolled!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
 }
 
 /// Unpacks the group in `packed`. What is not in `packed` counts as zeros.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::sample::{Loaded, Origin, State};
 use crate::slots::BLOCK_SLOTS;
 
 const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
@@ -216,7 +217,7 @@ fn at_the_limits_of_time_a_slot_is_right_or_refused() {
     // The slot that takes it would be at `i64::MAX + 10`.
     assert_eq!(write(&mut series, i64::MAX), Err(Refused::OutOfRange));
     assert_eq!(series.load(&loaded(i64::MAX - 59, &[1.0, 1.0]), 0), Err(Refused::OutOfRange));
-    assert_eq!(series.load(&loaded(i64::MAX - 59, &[1.0, f32::NAN]), 0), Ok(()));
+    assert_eq!(series.load(&loaded(i64::MAX - 59, &[1.0, f32::NAN]), 0), Ok(0));
     assert_eq!(runs(&series).len(), 2);
 }
 
@@ -253,4 +254,45 @@ fn a_single_value_continues_a_run_only_if_it_is_of_its_kind() {
             assert_eq!(is_dirty, state == State::Dirty && !value.is_nan());
         }
     }
+}
+
+fn load_foreign(series: &mut Series, start: i64, values: &[f32]) -> u64 {
+    let loaded = Loaded { origin: Origin::Foreign, ..loaded(start, values) };
+    series.load(&loaded, 0).unwrap()
+}
+
+#[test]
+fn files_of_shifted_phases_that_overlap_by_two_slots_are_loaded_exactly() {
+    let mut series = series();
+    // 60 slots each, of which two are in the time of the next file, 7 s off.
+    let start = |file: i16| i64::from(file) * (58 * 60 + 7);
+    for file in 0..100 {
+        assert_eq!(load_foreign(&mut series, start(file), &[f32::from(file); 60]), 0);
+    }
+    for file in 0..100 {
+        for slot in 0..60 {
+            let time = start(file) + 60 * slot;
+            let is_there = |run: &&Run| run.start <= time && time <= run.last();
+            let run = series.runs().iter().find(is_there).unwrap();
+            assert!(run.same_phase(time));
+            let value = run.slots.get(u32::try_from(run.index_of(time)).unwrap());
+            assert_eq!(value.to_bits(), f32::from(file).to_bits());
+        }
+    }
+    assert!(series.runs().len() <= 100 * 4);
+}
+
+#[test]
+fn phases_that_interleave_for_long_take_no_more_memory_than_a_thousand_runs() {
+    let mut series = series();
+    let values = vec![1.0; 20_000];
+    assert_eq!(load_foreign(&mut series, 0, &values), 0);
+    let mut moved = 0;
+    for phase in [20, 40, 7, 31, 53] {
+        moved += load_foreign(&mut series, phase, &values);
+    }
+    assert!(moved > 95_000, "{moved}");
+    assert!(series.runs().len() <= load::MANY_RUNS + 2, "{}", series.runs().len());
+    let (sealed, open, other) = series.heap_bytes();
+    assert!(sealed + open + other < 400_000, "{sealed} {open} {other}");
 }

@@ -86,6 +86,32 @@ fn a_nominal_time_is_in_a_series_once_whatever_the_frequency() {
 }
 
 #[test]
+fn where_runs_are_many_values_between_them_are_moved_and_counted() {
+    let at = |start: i64| move |count: usize| load(AT_HOST, start, count, 0);
+    let interleaved = [at(6000)(2000), at(6020)(700), CompareAll, at(6033)(1500), CompareAll];
+    check(&interleaved);
+    // Behind all of them, in gaps between them, and before them.
+    let far = 6000 + 60 * 4000;
+    let around = [at(far + 7)(3), at(far - 60 * 600 + 1)(2), at(-90_000)(4), at(5000)(9)];
+    check(&[&interleaved[..], &around, &[Capture, CompareAll]].concat());
+    // In the phase of a run that is not of its kind: it need not be moved.
+    let values = Values { kind: Kind::Few, count: 40, missing_percent: 0, seed: 4 };
+    let foreign =
+        Load { key: AT_HOST, frequency: 60, start: 5400, values, foreign: true, clean: true };
+    check(&[&interleaved[..], &[foreign, CompareAll]].concat());
+    let hours = Values { kind: Kind::Few, count: 30, missing_percent: 10, seed: 5 };
+    let hours = Load {
+        key: AT_HOST,
+        frequency: 3600,
+        start: 6011,
+        values: hours,
+        foreign: true,
+        clean: false,
+    };
+    check(&[&interleaved[..], &[hours, Capture, CaptureIsDurable]].concat());
+}
+
+#[test]
 fn a_gap_is_not_left_to_be_saved_by_what_a_file_makes_clean() {
     let far = 6000 + 400 * 60;
     let written = [write(AT_HOST, 6000), write(AT_HOST, far)];

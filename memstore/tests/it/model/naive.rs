@@ -88,6 +88,7 @@ pub(super) struct Naive {
     pub(super) slots: BTreeMap<(Key, i128), Slot>,
     /// Of series that are there.
     pub(super) boundaries: BTreeMap<Key, i64>,
+    pub(super) moved: u64,
 }
 
 impl Naive {
@@ -146,7 +147,9 @@ impl Naive {
         self.touch(key);
         for (index, value) in (0i128..).zip(values).filter(|(_, value)| !value.is_nan()) {
             let nominal = i128::from(start) + index * i128::from(frequency);
-            self.touch(key).place_exactly(nominal, frequency.into(), foreign);
+            let exactly = nominal;
+            let nominal = self.touch(key).place_exactly(nominal, frequency.into(), foreign);
+            self.moved += u64::from(nominal != exactly);
             let loaded = Slot { bits: value.to_bits(), state };
             let slot = self.slots.entry((key, nominal)).or_insert(loaded);
             let durable_already = slot.state == State::Clean && slot.bits == loaded.bits;

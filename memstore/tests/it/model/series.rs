@@ -6,6 +6,8 @@
 const REACH: i128 = 512;
 /// From how many slots on a run with a bad phase is left.
 const LONG_RUN: i128 = 512;
+/// From how many runs on values are moved rather than runs split.
+const MANY_RUNS: usize = 1024;
 
 /// Slot `i` has the nominal time `start + i * frequency`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,28 +149,56 @@ impl Series {
 
     // ---- values that are loaded or replayed ----
 
-    pub(super) fn place_exactly(&mut self, nominal: i128, frequency: i128, foreign: bool) {
+    /// Gives the nominal time of its slot: another one than its own where there are too many runs.
+    pub(super) fn place_exactly(&mut self, nominal: i128, frequency: i128, foreign: bool) -> i128 {
         let around = self.runs.iter().position(|run| run.start <= nominal && nominal <= run.last());
+        let many = self.runs.len() >= MANY_RUNS;
         if let Some(around) = around {
             let run = &self.runs[around];
             // Of another frequency too: no nominal time may be there twice.
             if run.same_phase(nominal) {
-                return;
+                return nominal;
             }
-            self.split(around, nominal);
+            if !many {
+                self.split(around, nominal);
+            }
         }
         let before = self.runs.iter().rposition(|run| run.last() < nominal);
         let after = self.runs.iter().position(|run| run.start > nominal);
-        for neighbour in before.into_iter().chain(after) {
+        let is_inside = many && around.is_some();
+        for neighbour in before.into_iter().chain(after).filter(|_| !is_inside) {
             let run = &mut self.runs[neighbour];
             let distance = (nominal - run.start).abs().min((nominal - run.last()).abs());
             let same_kind = run.frequency == frequency && run.foreign == foreign;
             if same_kind && run.same_phase(nominal) && distance <= REACH * frequency {
                 run.extend_to(nominal);
-                return;
+                return nominal;
             }
         }
+        if many && let Some((run, nominal)) = self.nearest(nominal) {
+            self.runs[run].extend_to(nominal);
+            return nominal;
+        }
         self.add_run(Run::of_one_slot(nominal, frequency, foreign));
+        nominal
+    }
+
+    /// As if it arrived, but to one of the two runs beside it.
+    fn nearest(&self, nominal: i128) -> Option<(usize, i128)> {
+        let before = self.runs.iter().rposition(|run| run.start <= nominal);
+        let after = self.runs.iter().position(|run| run.start > nominal);
+        let beside = before.into_iter().chain(after);
+        let taking =
+            |run: usize| (run, self.runs[run].nominal(self.runs[run].index_taking(nominal)));
+        if let Some(run) = beside.clone().find(|&run| self.runs[run].takes(nominal)) {
+            return Some(taking(run));
+        }
+        let (first, last) = (before.map(|run| self.runs[run].last()), self.runs[after?].start);
+        beside.map(taking).find(|&(run, time)| {
+            let run = &self.runs[run];
+            let slots = (run.start - time).max(time - run.last()) / run.frequency;
+            slots <= REACH && time < last && first.is_none_or(|first| first < time)
+        })
     }
 
     fn split(&mut self, around: usize, nominal: i128) {

@@ -178,6 +178,9 @@ impl Pair {
         if self.host.newest().map(i128::from) != newest {
             return Err(format!("newest is {:?}, expected {newest:?}", self.host.newest()));
         }
+        if self.host.moved() != self.naive.moved {
+            return Err(format!("moved {}, expected {}", self.host.moved(), self.naive.moved));
+        }
         let got = self.host.counts();
         let series = self.naive.series.values().filter(|series| !series.runs.is_empty()).count();
         let stretches = self.stretches()?;
