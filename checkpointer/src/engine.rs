@@ -80,7 +80,7 @@ mod view;
 mod write;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use memstore::Catalogue;
 
@@ -108,6 +108,8 @@ pub struct Engine<D: Disk + 'static = RealDisk> {
     core: Arc<Core<D>>,
     hosts: Hosts<D>,
     turns: Turns,
+    /// Clusters that could not be listed yet.
+    unlisted: Mutex<Vec<String>>,
 }
 
 impl<D: Disk> Engine<D> {

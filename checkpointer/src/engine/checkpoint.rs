@@ -21,6 +21,9 @@ use crate::disk::{Appending, Disk, File};
 use crate::log::{DiskFailure, Mark, Operation};
 use crate::planted::{Planted, is_planted};
 
+/// How far the boundaries of series move.
+type Boundaries = Vec<(memstore::Handle, i64)>;
+
 /// A file of a set.
 struct SetFile {
     number: i64,
@@ -57,7 +60,7 @@ impl<D: Disk> StoredHost<D> {
         };
         let running = Running { host: self };
         let runs = capture.runs(&self.core.catalogue);
-        let (files, boundaries) = self.plan_set(saved, &runs, mark, now);
+        let (files, boundaries) = self.plan_set(saved, &runs, mark, now)?;
         if !is_planted(Planted::BoundaryAfterSuccess) {
             self.raise(&boundaries);
         }
@@ -91,6 +94,10 @@ impl<D: Disk> StoredHost<D> {
     }
 
     pub(super) fn is_idle_as(&self, saved: &Saved) -> bool {
+        // A sync of what was found has failed: only a snapshot makes it durable.
+        if self.log.needs_checkpoint() {
+            return false;
+        }
         let held = self.lock_shared();
         let is_covered = held.buffer.highest_used() <= saved.covered;
         (is_covered || is_planted(Planted::NoEmptyLate)) && held.tree.is_clean()
@@ -121,14 +128,15 @@ impl<D: Disk> StoredHost<D> {
         runs: &[CapturedRun<'_>],
         mark: Mark,
         now: Now,
-    ) -> (Vec<SetFile>, Vec<(memstore::Handle, i64)>) {
+    ) -> Result<(Vec<SetFile>, Boundaries), CheckpointError> {
         let others = self.lock_shared().boundary_of_others;
         let Divided { bins, mut lates, boundaries } =
             Divided::of(runs, others, self.core.clock.ahead_from(now));
         if bins.is_empty() && lates.is_empty() {
             lates.push(Content::default());
         }
-        let name = saved.next_name(now);
+        let no_name_left = || CheckpointError::NoNameLeft { directory: self.directory().into() };
+        let name = saved.next_name(now).ok_or_else(no_name_left)?;
         let trailer = TrailerFields { covered: saved.covered, written_at: now.unix, replaces: 0 };
         let numbered = |kind: Kind| {
             move |(content, number): (Content, i64)| {
@@ -150,7 +158,7 @@ impl<D: Disk> StoredHost<D> {
         }
         saved.last_name = saved.last_name.max(files.iter().map(|file| file.number).max());
         saved.previous_checkpoint = Some(now.unix);
-        (files, boundaries)
+        Ok((files, boundaries))
     }
 
     fn raise(&self, boundaries: &[(memstore::Handle, i64)]) {
@@ -236,8 +244,8 @@ impl<D: Disk> StoredHost<D> {
         let temporary = format!("{path}.tmp");
         let renamed = self.core.disk().rename(&temporary, &path);
         renamed.map_err(DiskFailure::of(Operation::Rename, &temporary))?;
-        let SetFile { number, kind, times, .. } = *file;
-        saved.snapshots.push(SnapshotFile { number, kind, file: name, to: times.1, bytes });
+        let SetFile { number, kind, times: (from, to), .. } = *file;
+        saved.snapshots.push(SnapshotFile { number, kind, file: name, from, to, bytes });
         Ok(())
     }
 

@@ -62,6 +62,7 @@ fn for_each<D: Disk>(
 ) -> Checkpointed {
     let total = Progress { hosts_total: hosts.len() as u64, ..Progress::default() };
     let counted = Mutex::new(total);
+    let directories: Vec<String> = hosts.iter().map(|host| host.directory().into()).collect();
     let outcomes = fan_out(pool, hosts, move |host: Arc<StoredHost<D>>| {
         let outcome = each(&host);
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,13 +71,14 @@ fn for_each<D: Disk>(
         if let Some(progress) = &progress {
             progress(*counted);
         }
-        (host, outcome)
+        outcome
     });
     let mut done = Checkpointed::default();
-    for (host, outcome) in outcomes {
+    for (directory, outcome) in directories.into_iter().zip(outcomes) {
         match outcome {
-            Ok(more) => done.append(more),
-            Err(error) => done.failed.push((host.directory().into(), explain(&error))),
+            Some(Ok(more)) => done.append(more),
+            Some(Err(error)) => done.failed.push((directory, explain(&error))),
+            None => done.failed.push((directory, "the job has panicked".into())),
         }
     }
     done

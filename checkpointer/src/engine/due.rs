@@ -1,15 +1,16 @@
 //! What has to be done when: the log's tasks, checkpoints in turn, hosts to be tried again.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Engine;
-use super::config::Now;
-use super::fan_out::fan_out;
+use super::config::{Config, Now};
+use super::fan_out::fan_out_for;
 use super::host::StoredHost;
-use super::hosts::State;
-use super::report::Checkpointed;
+use super::hosts::{Slot, State};
+use super::open::{Listed, list_cluster};
+use super::report::Problems;
 use crate::disk::Disk;
 use crate::log::{Budget, Pool, Ran};
 
@@ -20,11 +21,14 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Turns {
     next_look: Mutex<Duration>,
     opened_at: Duration,
+    /// Where the last look ended, by directory: the next one goes on behind it.
+    ended_at: Mutex<String>,
 }
 
 impl Turns {
     pub(super) fn new(now: Now) -> Self {
-        Self { next_look: Mutex::new(now.uptime), opened_at: now.uptime }
+        let (next_look, ended_at) = (Mutex::new(now.uptime), Mutex::default());
+        Self { next_look, opened_at: now.uptime, ended_at }
     }
 
     /// Whether it is time to look; the next time is later.
@@ -36,11 +40,26 @@ impl Turns {
         *next = now.uptime.saturating_add(LOOK);
         true
     }
+
+    fn lock_ended_at(&self) -> MutexGuard<'_, String> {
+        self.ended_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Which turn of the rolling checkpoints a host was given last.
-#[derive(Debug, Default)]
-pub(super) struct Turn(AtomicU64);
+/// When a host is to be checkpointed unasked.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// The last of the rolling turns that it was given.
+    given: AtomicU64,
+    /// Its last checkpoint has failed: it is tried again then, and not before.
+    again_at: Mutex<Option<Duration>>,
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self { given: AtomicU64::new(0), again_at: Mutex::new(None) }
+    }
+}
 
 impl Turn {
     /// Whether another turn has come. Hosts are spread over the interval by the bits of their name.
@@ -48,7 +67,15 @@ impl Turn {
         let interval = interval.as_nanos().max(1);
         let offset = (interval * u128::from(spread(name))) >> u64::BITS;
         let turn = u64::try_from((since_open.as_nanos() + offset) / interval).unwrap_or(u64::MAX);
-        self.0.fetch_max(turn, Relaxed) < turn
+        self.given.fetch_max(turn, Relaxed) < turn
+    }
+
+    fn again_at(&self) -> Option<Duration> {
+        *self.again_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_again_at(&self, at: Option<Duration>) {
+        *self.again_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 }
 
@@ -76,55 +103,92 @@ impl<D: Disk> Engine<D> {
 
     /// Does what is due: the log is written and synced; hosts whose turn has come are checkpointed,
     /// and those whose log is too long, or cannot be synced any more; hosts that are offline are tried
-    /// again.
-    /// At most `budget.jobs_max` of each.
-    pub fn run_due(&self, now: Now, budget: Budget, pool: &dyn Pool) -> (Ran, Checkpointed) {
+    /// again. At most `budget.jobs_max` of each. What takes longer than
+    /// [`slow_file`](crate::log::Config::slow_file) goes on without the caller, on the pool.
+    pub fn run_due(self: &Arc<Self>, now: Now, budget: Budget, pool: &dyn Pool) -> Ran {
         let ran = self.core.log.run_due(now.uptime, budget, pool);
         if self.core.is_closed() || !self.turns.begin(now) {
-            return (ran, Checkpointed::default());
+            return ran;
         }
         self.try_offline(now, budget.jobs_max, pool);
         let hosts = self.hosts_in_turn(now, budget.jobs_max);
-        (ran, self.checkpoint(&hosts, now, pool, None))
+        let patience = self.core.config.log.slow_file;
+        let retry = self.core.config.offline_retry;
+        let save = move |host: Arc<StoredHost<D>>| {
+            // The error is counted, and what it concerns is where it was.
+            let failed = host.checkpoint(now).is_err();
+            host.turn.set_again_at(failed.then(|| now.uptime.saturating_add(retry)));
+        };
+        fan_out_for(pool, hosts, save, patience);
+        ran
     }
 
     fn hosts_in_turn(&self, now: Now, most: usize) -> Vec<Arc<StoredHost<D>>> {
-        let since_open = now.uptime.saturating_sub(self.turns.opened_at);
+        let mut all = self.hosts.open_now();
+        let mut ended_at = self.turns.lock_ended_at();
+        let behind = all.partition_point(|host| host.directory() <= &**ended_at);
+        all.rotate_left(behind);
         let mut hosts = Vec::new();
-        for host in self.hosts.open() {
+        for host in all {
             if hosts.len() >= most {
                 break;
             }
-            let stats = host.log.stats(now.uptime);
-            // What a start has found may be worth nothing after a sync that failed before the crash.
-            let is_urgent = stats.needs_checkpoint || host.was_found_unclean();
-            let is_long =
-                self.core.config.checkpoint_log_bytes.is_some_and(|most| stats.uncovered >= most);
-            let has_turn =
-                self.core.config.checkpoint_interval.is_some_and(|interval| {
-                    host.turn.has_come(since_open, interval, host.directory())
-                });
-            if is_urgent || is_long || has_turn {
+            ended_at.clear();
+            ended_at.push_str(host.directory());
+            if self.is_in_turn(&host, now) {
                 hosts.push(host);
             }
         }
         hosts
     }
 
+    fn is_in_turn(&self, host: &StoredHost<D>, now: Now) -> bool {
+        let Ok(saved) = host.saved.try_lock() else { return false };
+        if let Some(again_at) = host.turn.again_at() {
+            return now.uptime >= again_at;
+        }
+        let Config { checkpoint_interval, checkpoint_log_bytes, .. } = self.core.config;
+        let since_open = now.uptime.saturating_sub(self.turns.opened_at);
+        let stats = host.log.stats(now.uptime);
+        // What a start has found may be worth nothing after a sync that failed before the crash.
+        let was_found_unclean = saved.found_log > saved.covered;
+        let is_long = checkpoint_log_bytes.is_some_and(|most| stats.uncovered >= most);
+        let has_turn = checkpoint_interval
+            .is_some_and(|interval| host.turn.has_come(since_open, interval, host.directory()));
+        stats.needs_checkpoint || was_found_unclean || is_long || has_turn
+    }
+
     fn try_offline(&self, now: Now, most: usize, pool: &dyn Pool) {
         let retry = self.core.config.offline_retry;
+        let is_due = |slot: &Slot<D>| match slot.try_lock().as_deref() {
+            Some(State::Offline { since, .. }) => now.uptime >= since.saturating_add(retry),
+            _ => false,
+        };
         let mut offline = self.hosts.slots();
-        offline.retain(|(_, _, slot)| {
-            matches!(&*slot.lock(), State::Offline { since, .. } if now.uptime >= since.saturating_add(retry))
-        });
+        offline.retain(|(_, _, slot)| is_due(slot));
         offline.truncate(most);
-        if offline.is_empty() {
-            return;
-        }
+        offline.extend(self.list_again());
         let opening = self.opening(now);
-        fan_out(pool, offline, move |(cluster, host, slot)| {
+        let open = move |(cluster, host, slot): (String, String, Arc<Slot<D>>)| {
             // If it fails, the slot knows why.
             opening.open(&slot, (&cluster, &host)).is_ok()
+        };
+        fan_out_for(pool, offline, open, self.core.config.log.slow_file);
+    }
+
+    /// The hosts of clusters that could not be listed before.
+    fn list_again(&self) -> Vec<(String, String, Arc<Slot<D>>)> {
+        let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        unlisted.retain(|cluster| {
+            let listed = list_cluster(self.core.disk(), cluster, &mut Problems::default());
+            let Ok(hosts) = listed else { return true };
+            found.extend(hosts.into_iter().map(|Listed { cluster, host, .. }| {
+                let slot = self.hosts.get_or_insert(&cluster, &host);
+                (cluster, host, slot)
+            }));
+            false
         });
+        found
     }
 }

@@ -119,6 +119,12 @@ pub enum CheckpointError {
         /// What it cannot say.
         cause: String,
     },
+    /// A name in the directory is as high as names can be.
+    #[error("no name is left for another snapshot in {directory:?}")]
+    NoNameLeft {
+        /// Where it lies.
+        directory: String,
+    },
     /// The log could not be closed afterwards.
     #[error(transparent)]
     Log(#[from] Unacknowledged),

@@ -12,20 +12,35 @@ pub(super) fn fan_out<T: Send + 'static, R: Send + 'static>(
     pool: &dyn Pool,
     items: Vec<T>,
     each: impl Fn(T) -> R + Send + Sync + 'static,
-) -> Vec<R> {
+) -> Vec<Option<R>> {
+    fan_out_for(pool, items, each, Duration::MAX)
+}
+
+/// The same for who does not wait longer than `patience`: what is not done by then goes on without
+/// the caller, and has no result here.
+pub(super) fn fan_out_for<T: Send + 'static, R: Send + 'static>(
+    pool: &dyn Pool,
+    items: Vec<T>,
+    each: impl Fn(T) -> R + Send + Sync + 'static,
+    patience: Duration,
+) -> Vec<Option<R>> {
     let round = Arc::new(Round::default());
     let each = Arc::new(each);
-    let results: Arc<Mutex<Vec<(usize, R)>>> = Arc::default();
+    let results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    let results = Arc::new(Mutex::new(results));
     for (index, item) in items.into_iter().enumerate() {
         let (part, each, results) = (round.part(), Arc::clone(&each), Arc::clone(&results));
         pool.run(Box::new(move || {
+            let _part = part;
             let result = each(item);
-            results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
-            drop(part);
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(place) = results.get_mut(index) {
+                *place = Some(result);
+            }
         }));
     }
-    while round.wait(Duration::from_hours(1)) > 0 {}
-    let mut results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
-    results.sort_unstable_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    round.wait(patience);
+    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+    // Those that come later find no place.
+    std::mem::take(&mut *results)
 }

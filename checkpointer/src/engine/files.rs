@@ -52,6 +52,8 @@ pub(crate) struct Snapshots {
     /// Names that are none of ours nor of the Go store's, but look to it like a snapshot: it would
     /// not start.
     pub(crate) misnamed: Vec<String>,
+    /// Names of snapshots and logs that are no files.
+    pub(crate) not_files: Vec<String>,
 }
 
 impl Snapshots {
@@ -64,6 +66,9 @@ impl Snapshots {
                 found.highest = found.highest.max(Some(number));
             }
             if entry.kind != EntryKind::File {
+                let looks_like_data = matches!(parsed, Some((_, Some(_))))
+                    || [".wal"].iter().any(|ending| name.ends_with(ending));
+                found.not_files.extend(looks_like_data.then(|| name.to_owned()));
                 continue;
             }
             match parsed {
@@ -88,8 +93,12 @@ impl Named {
     }
 }
 
-/// Numbers beyond this are no times: names that follow stay far from the end of them.
-pub(crate) const NUMBER_MAX: i64 = 1 << 60;
+/// Numbers beyond this are no times. Those that are given out stay below [`GIVEN_OUT_MAX`], so that
+/// what is written is always read again.
+pub(crate) const NUMBER_MAX: i64 = 1 << 62;
+
+/// The highest number that is given out.
+pub(crate) const GIVEN_OUT_MAX: i64 = 1 << 61;
 
 /// The number in front of the name of a snapshot, and its kind if that is all there is.
 fn parse(name: &str) -> Option<(i64, Option<Kind>)> {
@@ -98,7 +107,10 @@ fn parse(name: &str) -> Option<(i64, Option<Kind>)> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let number = number.parse().ok().filter(|number: &i64| number.abs() <= NUMBER_MAX)?;
+    let number = number
+        .parse()
+        .ok()
+        .filter(|number: &i64| number.unsigned_abs() <= NUMBER_MAX.unsigned_abs())?;
     let kind = match ending {
         "json" => Some(Kind::Json),
         "bin" => Some(Kind::Bin),
@@ -157,5 +169,6 @@ mod tests {
         assert_eq!(found.files.len(), 1);
         assert_eq!(found.files[0].number, -5);
         assert_eq!(found.highest, Some(17), "nothing else can get that name");
+        assert_eq!(found.not_files, ["17.bin"]);
     }
 }

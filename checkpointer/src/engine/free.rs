@@ -65,14 +65,18 @@ impl<D: Disk> Engine<D> {
         is_kept: &dyn Fn(&str, &str) -> bool,
         pool: &dyn Pool,
     ) -> Deleted {
+        let mut deleted = Deleted::default();
+        // Without any sample nobody knows what is old.
+        if self.core.clock.newest().is_none() {
+            return deleted;
+        }
         let mut hosts = self.hosts.open();
         hosts.retain(|host| !is_kept(host.cluster(), host.name()));
         let outcomes = fan_out(pool, hosts, move |host: Arc<StoredHost<D>>| {
             let outcome = host.delete_before(before);
             (host, outcome)
         });
-        let mut deleted = Deleted::default();
-        for (host, outcome) in outcomes {
+        for (host, outcome) in outcomes.into_iter().flatten() {
             match outcome {
                 Ok(snapshots) => deleted.snapshots += snapshots,
                 Err(error) => deleted.failed.push((host.directory().into(), error.to_string())),
@@ -99,6 +103,23 @@ impl<D: Disk> Engine<D> {
     }
 }
 
+/// The files that end at `before` or earlier, in the order of loading; but for those behind one that
+/// stays and reaches into their time: without them its older values would count again.
+fn deletable(snapshots: &[SnapshotFile], before: i64) -> Vec<String> {
+    let mut ordered: Vec<&SnapshotFile> = snapshots.iter().collect();
+    ordered.sort_by_key(|file| (file.number, file.kind));
+    let mut stays_from = i64::MAX;
+    let mut old = Vec::new();
+    for file in ordered {
+        if file.to <= before && file.to != 0 && file.to <= stays_from {
+            old.push(file.file.clone());
+        } else {
+            stays_from = stays_from.min(file.from);
+        }
+    }
+    old
+}
+
 /// The path below a host that a branch means; None if it means another host.
 fn path_below<'a, D: Disk>(host: &StoredHost<D>, branch: &'a [String]) -> Option<&'a [String]> {
     let names = [host.cluster(), host.name()];
@@ -123,7 +144,8 @@ impl<D: Disk> StoredHost<D> {
     }
 
     fn leave_if_empty(&self) -> bool {
-        let saved = self.lock_saved();
+        // Whoever has it is about to change that.
+        let Ok(saved) = self.saved.try_lock() else { return false };
         if !saved.snapshots.is_empty() || !saved.replaced.is_empty() {
             return false;
         }
@@ -139,8 +161,8 @@ impl<D: Disk> StoredHost<D> {
     /// cover and what they replace.
     fn delete_before(&self, before: i64) -> Result<u64, StartError> {
         let mut saved = self.lock_saved();
-        let is_old = |file: &SnapshotFile| file.to <= before && file.to != 0;
-        if !saved.snapshots.iter().any(is_old) {
+        let old = deletable(&saved.snapshots, before);
+        if old.is_empty() {
             return Ok(0);
         }
         if !is_planted(Planted::FoundSnapshotsBelievedDurable) {
@@ -151,16 +173,13 @@ impl<D: Disk> StoredHost<D> {
             self.log.sync_directories()?;
         }
         self.delete_replaced(&mut saved)?;
-        let mut deleted = 0;
-        while let Some(at) = saved.snapshots.iter().position(is_old) {
-            let file = saved.snapshots.get(at).map(|old| old.file.clone()).unwrap_or_default();
-            self.delete_snapshot(&file)?;
-            saved.snapshots.remove(at);
-            deleted += 1;
+        for file in &old {
+            self.delete_snapshot(file)?;
+            saved.snapshots.retain(|other| other.file != *file);
         }
         // So that none comes back when its host does.
         self.log.sync_directories()?;
-        Ok(deleted)
+        Ok(old.len() as u64)
     }
 
     /// What a merged snapshot replaces would come back with the merged one gone.

@@ -108,11 +108,6 @@ impl<D: Disk> StoredHost<D> {
         self.log.stats(uptime)
     }
 
-    /// Whether a start has found a log that no snapshot has covered since.
-    pub(super) fn was_found_unclean(&self) -> bool {
-        self.saved.try_lock().is_ok_and(|saved| saved.found_log > saved.covered)
-    }
-
     // A panic leaves the tree and the buffer with whole batches: what a poisoned lock guards is whole.
 
     pub(super) fn lock(&self) -> RwLockWriteGuard<'_, Held> {

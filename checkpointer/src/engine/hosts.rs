@@ -1,7 +1,9 @@
 //! The hosts there are, by cluster and name. A host is opened by who needs it first; others wait.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+};
 use std::time::Duration;
 
 use super::error::Offline;
@@ -25,6 +27,8 @@ pub(super) enum State<D: Disk + 'static> {
     Offline {
         why: Offline,
         since: Duration,
+        /// Whether it is to be loaded whole.
+        is_kept: bool,
     },
 }
 
@@ -33,9 +37,18 @@ impl<D: Disk> Slot<D> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// None: somebody is opening the host.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, State<D>>> {
+        match self.0.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Whether there is a host, or somebody is about to open one.
     fn is_used(&self) -> bool {
-        self.0.try_lock().map_or(true, |state| !matches!(*state, State::Closed))
+        self.try_lock().is_none_or(|state| !matches!(*state, State::Closed))
     }
 }
 
@@ -70,6 +83,15 @@ impl<D: Disk> Hosts<D> {
                 .map(move |(host, slot)| (cluster.to_string(), host.to_string(), Arc::clone(slot)))
         });
         all.collect()
+    }
+
+    /// All hosts that are open, sorted; those that are being opened are left out.
+    pub(super) fn open_now(&self) -> Vec<Arc<StoredHost<D>>> {
+        let open = |(_, _, slot): (String, String, Arc<Slot<D>>)| match &*slot.try_lock()? {
+            State::Open(host) => Some(Arc::clone(host)),
+            State::Closed | State::Offline { .. } => None,
+        };
+        self.slots().into_iter().filter_map(open).collect()
     }
 
     /// All hosts that are open, sorted. Waits for those that are being opened.

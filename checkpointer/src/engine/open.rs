@@ -16,6 +16,7 @@ use super::files::Snapshots;
 use super::host::{Held, Life, StoredHost};
 use super::hosts::{Hosts, Slot, State};
 use super::names::check_directory_name;
+use super::read::newest_time;
 use super::recover::{self, Failed, Mode, Scope, Started};
 use super::report::{OnProgress, Problems, Progress, Recovered, Trouble};
 use crate::disk::{Disk, Entry, EntryKind};
@@ -55,7 +56,8 @@ pub(super) struct Listed {
     pub(super) cluster: String,
     pub(super) host: String,
     pub(super) bytes: u64,
-    newest_name: Option<i64>,
+    /// The newest time of any value in its snapshots, as far as their headers say.
+    newest: Option<i64>,
 }
 
 impl<D: Disk> Engine<D> {
@@ -75,22 +77,27 @@ impl<D: Disk> Engine<D> {
         let log = Log::open(disk, config.log.clone())?;
         let core = Arc::new(Core::new(log, catalogue, config));
         let mut problems = Problems::default();
-        let listed = list_hosts(core.disk(), &mut problems)?;
-        let turns = Turns::new(start.now);
-        let engine = Arc::new(Self { core, hosts: Hosts::default(), turns });
-        let found = engine.recover_all(listed, start)?;
-        let mut all = Recovered { problems, ..Recovered::default() };
+        let Listing { hosts, unlisted } = list_hosts(core.disk(), &mut problems)?;
+        let (clusters, failures): (Vec<_>, Vec<_>) = unlisted.into_iter().unzip();
+        if let Some(failure) = failures.into_iter().next().filter(|_| start.strict) {
+            return Err(failure.into());
+        }
+        let offline = clusters.len() as u64;
+        let (turns, unlisted) = (Turns::new(start.now), Mutex::new(clusters));
+        let engine = Arc::new(Self { core, hosts: Hosts::default(), turns, unlisted });
+        let found = engine.recover_all(hosts, start)?;
+        let mut all = Recovered { offline, problems, ..Recovered::default() };
         all.append(found);
         Ok((engine, all))
     }
 
     fn recover_all(&self, listed: Vec<Listed>, start: &Start<'_>) -> Result<Recovered, OpenError> {
         let mode = if start.strict { Mode::Strict } else { Mode::Repair };
-        // The names of snapshots are times of checkpoints: before anything is read they tell that a
-        // clock has jumped ahead, and files only seem to be old.
-        let newest = listed.iter().filter_map(|host| host.newest_name).max();
-        let keep_from = self.core.clock.oldest_with(newest, start.now);
-        let opening = Opening { keep_from, mode, ..self.opening(start.now) };
+        // A clock that has jumped ahead makes files seem old: what they hold says how late it can be.
+        if let Some(newest) = listed.iter().filter_map(|host| host.newest).max() {
+            self.core.clock.saw(newest);
+        }
+        let opening = Opening { mode, ..self.opening(start.now) };
         let total = Progress {
             hosts_total: listed.len() as u64,
             bytes_total: listed.iter().map(|host| host.bytes).sum(),
@@ -102,8 +109,7 @@ impl<D: Disk> Engine<D> {
         });
         let (progress, counted) = (start.progress.clone(), Mutex::new(total));
         let outcomes = fan_out(start.pool, items.collect(), move |(slot, host, is_kept)| {
-            let keep_from = if is_kept { i64::MIN } else { opening.keep_from };
-            let opening = Opening { keep_from, ..opening.clone() };
+            let opening = Opening { is_kept, ..opening.clone() };
             let opened = opening.open(&slot, (&host.cluster, &host.host)).map(|(_, found)| found);
             let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
             counted.hosts += 1;
@@ -115,7 +121,12 @@ impl<D: Disk> Engine<D> {
             (host, opened)
         });
         let mut all = Recovered::default();
-        for (host, opened) in outcomes {
+        for outcome in outcomes {
+            let Some((host, opened)) = outcome else {
+                // Its job has panicked; whoever asks for the host opens it again.
+                all.offline += 1;
+                continue;
+            };
             match opened {
                 Ok(found) => all.append(found),
                 Err(Unavailable::Strict(problem)) => return Err(OpenError::Strict(problem)),
@@ -156,6 +167,11 @@ impl<D: Disk> Engine<D> {
         self.opening(now).open(&slot, (cluster, host)).map(|(host, _)| host)
     }
 
+    /// How many clusters cannot be listed.
+    pub(super) fn unlisted_clusters(&self) -> u64 {
+        self.unlisted.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+    }
+
     /// A host that is open.
     #[must_use]
     pub fn get(&self, cluster: &str, host: &str) -> Option<Arc<StoredHost<D>>> {
@@ -177,7 +193,7 @@ impl<D: Disk> Engine<D> {
     /// How hosts are opened that are not open.
     pub(super) fn opening(&self, now: Now) -> Opening<D> {
         let (core, keep_from) = (Arc::clone(&self.core), self.oldest(now));
-        Opening { core, keep_from, mode: Mode::Repair, now }
+        Opening { core, keep_from, is_kept: false, mode: Mode::Repair, now }
     }
 }
 
@@ -185,6 +201,8 @@ impl<D: Disk> Engine<D> {
 pub(super) struct Opening<D: Disk + 'static> {
     core: Arc<Core<D>>,
     keep_from: i64,
+    /// Whether it is loaded whole, whatever the retention.
+    is_kept: bool,
     mode: Mode,
     now: Now,
 }
@@ -207,15 +225,17 @@ impl<D: Disk> Opening<D> {
             return Err(Unavailable::Closed);
         }
         let retry = self.core.config.offline_retry;
+        let mut is_kept = self.is_kept;
         match &*state {
             State::Open(host) => return Ok((Arc::clone(host), Recovered::default())),
-            State::Offline { why, since } if self.now.uptime < since.saturating_add(retry) => {
+            State::Offline { why, since, .. } if self.now.uptime < since.saturating_add(retry) => {
                 return Err(why.clone().into());
             }
-            State::Closed | State::Offline { .. } => {}
+            State::Offline { is_kept: was_kept, .. } => is_kept |= was_kept,
+            State::Closed => {}
         }
         let directory = format!("{}/{}", names.0, names.1);
-        match self.start(&directory) {
+        match self.start(&directory, is_kept) {
             Ok(mut started) => {
                 let found = std::mem::take(&mut started.report);
                 let host = open_host(&self.core, names, &directory, started, self.now);
@@ -225,15 +245,16 @@ impl<D: Disk> Opening<D> {
             Err(Failed::Strict(problem)) => Err(Unavailable::Strict(problem)),
             Err(Failed::Offline(cause)) => {
                 let why = Failed::offline(&directory, cause);
-                *state = State::Offline { why: why.clone(), since: self.now.uptime };
+                *state = State::Offline { why: why.clone(), since: self.now.uptime, is_kept };
                 Err(why.into())
             }
         }
     }
 
-    fn start(&self, directory: &str) -> Result<Started, Failed> {
+    fn start(&self, directory: &str, is_kept: bool) -> Result<Started, Failed> {
         let core = &*self.core;
-        let scope = Scope { keep_from: self.keep_from, archive_mark: i64::MIN };
+        let keep_from = if is_kept { i64::MIN } else { self.keep_from };
+        let scope = Scope { keep_from, archive_mark: i64::MIN };
         let (disk, catalogue, mode) = (core.disk(), &core.catalogue, self.mode);
         let start = recover::Start { disk, catalogue, directory, mode, scope };
         start.run(memstore::Host::numbered(core.next_number()))
@@ -258,31 +279,47 @@ fn open_host<D: Disk>(
     })
 }
 
+/// What lies in a data directory.
+#[derive(Default)]
+pub(super) struct Listing {
+    pub(super) hosts: Vec<Listed>,
+    /// Clusters that cannot be listed.
+    pub(super) unlisted: Vec<(String, DiskFailure)>,
+}
+
 /// All directories of hosts. What is no directory, or has no name that we could open, is a problem.
 pub(super) fn list_hosts<D: Disk>(
     disk: &D,
     problems: &mut Problems,
-) -> Result<Vec<Listed>, DiskFailure> {
-    let mut hosts = Vec::new();
+) -> Result<Listing, DiskFailure> {
+    let mut listing = Listing::default();
     for cluster in directories(disk, "", problems)? {
-        let names = directories(disk, &cluster, problems).unwrap_or_else(|failure| {
-            // Whoever writes to a host of it finds that host offline.
-            problems.push(
-                &*cluster,
-                None,
-                Trouble::Unreadable { cause: failure.source.to_string() },
-            );
-            Vec::new()
-        });
-        for host in names {
-            // Who cannot list it now cannot when it is opened either, and is told then.
-            let entries = disk.list(&format!("{cluster}/{host}")).unwrap_or_default();
-            let bytes = entries.iter().map(|entry| entry.length).sum();
-            let newest_name = Snapshots::among(&entries).highest;
-            hosts.push(Listed { cluster: cluster.clone(), host, bytes, newest_name });
+        match list_cluster(disk, &cluster, problems) {
+            Ok(hosts) => listing.hosts.extend(hosts),
+            Err(failure) => {
+                let cause = explain(&failure);
+                problems.push(&*cluster, None, Trouble::Unreadable { cause });
+                listing.unlisted.push((cluster, failure));
+            }
         }
     }
-    Ok(hosts)
+    Ok(listing)
+}
+
+pub(super) fn list_cluster<D: Disk>(
+    disk: &D,
+    cluster: &str,
+    problems: &mut Problems,
+) -> Result<Vec<Listed>, DiskFailure> {
+    let hosts = directories(disk, cluster, problems)?.into_iter().map(|host| {
+        let directory = format!("{cluster}/{host}");
+        // Who cannot list it now cannot when it is opened either, and is told then.
+        let entries = disk.list(&directory).unwrap_or_default();
+        let bytes = entries.iter().map(|entry| entry.length).sum();
+        let newest = newest_time(disk, &directory, &Snapshots::among(&entries));
+        Listed { cluster: cluster.into(), host, bytes, newest }
+    });
+    Ok(hosts.collect())
 }
 
 fn directories<D: Disk>(
@@ -298,7 +335,8 @@ fn directories<D: Disk>(
             (EntryKind::Directory, Ok(name)) => names.push(name),
             (EntryKind::Directory, Err(_)) => {
                 let cause = io::Error::from(io::ErrorKind::InvalidFilename).to_string();
-                problems.push(place.trim_start_matches('/'), None, Trouble::Unreadable { cause });
+                let trouble = Trouble::Unreadable { cause };
+                problems.push(place.trim_start_matches('/'), None, trouble);
             }
             _ => problems.push(place.trim_start_matches('/'), None, Trouble::Stray),
         }

@@ -14,6 +14,7 @@ pub(crate) struct Header {
     pub(crate) kind: Kind,
     pub(crate) file: String,
     pub(crate) bytes: u64,
+    pub(crate) from: i64,
     pub(crate) to: i64,
     /// None: it is not ours.
     pub(crate) trailer: Option<TrailerFields>,
@@ -46,8 +47,7 @@ impl Plan {
         let mut plan = Self { boundary_of_others: i64::MIN, ..Self::default() };
         let trailers = || headers.iter().filter_map(|header| header.trailer);
         plan.covered = trailers().map(|trailer| trailer.covered).max().unwrap_or(0);
-        plan.previous_checkpoint =
-            trailers().map(|trailer| trailer.written_at.clamp(-NUMBER_MAX, NUMBER_MAX)).max();
+        plan.previous_checkpoint = trailers().map(|trailer| trailer.written_at).max();
         for (index, header) in headers.iter().enumerate() {
             if is_replaced(header, headers) {
                 plan.replaced.push(index);
@@ -90,6 +90,7 @@ impl From<&Header> for SnapshotFile {
             number: header.number,
             kind: header.kind,
             file: header.file.clone(),
+            from: header.from,
             to: header.to,
             bytes: header.bytes,
         }
@@ -107,7 +108,7 @@ mod tests {
             written_at,
             replaces,
         });
-        Header { number, kind, file: format!("{number}.{kind}"), bytes: 0, to, trailer }
+        Header { number, kind, file: format!("{number}.{kind}"), bytes: 0, from: 0, to, trailer }
     }
 
     fn named(highest: i64) -> Snapshots {

@@ -7,7 +7,7 @@ use std::io;
 use std::num::NonZeroU32;
 
 use memstore::{Catalogue, Loaded, Origin, State};
-use snapshot_format::{Event, Integrity, Level, Series, Snapshot, Tree, read_json};
+use snapshot_format::{Event, Integrity, Level, Series, Snapshot, TrailerFields, Tree, read_json};
 
 use super::error::Offline;
 use super::files::{Kind, Named, Snapshots};
@@ -17,11 +17,11 @@ use super::replay::replay;
 use super::report::{Problem, Recovered, Trouble};
 use super::saved::Saved;
 use crate::disk::{Disk, Entry};
-use crate::log::{DiskFailure, Found, Operation, StartError};
+use crate::log::{self, DiskFailure, Found, Operation, StartError};
 use crate::planted::{Planted, is_planted};
 
-/// No log gets as far as this.
-const COVERED_MAX: u64 = u64::MAX / 4;
+/// No log gets as far as this, whatever number it started at.
+const COVERED_MAX: u64 = 2 * log::NUMBER_MAX;
 
 /// What a start may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,10 @@ impl<D: Disk> Start<'_, D> {
         for name in &named.misnamed {
             report.problems.push(self.path(name), None, Trouble::Misnamed);
         }
-        let mut found = crate::log::find_among(self.directory, &entries)?;
+        for name in &named.not_files {
+            report.problems.push(self.path(name), None, Trouble::NotAFile);
+        }
+        let mut found = log::find_among(self.directory, &entries)?;
         let (mut headers, mut bodies) = (Vec::new(), Vec::new());
         for file in &named.files {
             if let Some((header, body)) = self.read(file, &entries, &mut report)? {
@@ -157,7 +160,7 @@ impl<D: Disk> Start<'_, D> {
         report.bytes += file.bytes;
         let sound = match file.kind {
             Kind::Json => sound_json(self.disk, &path, |reader| read_json(reader))?
-                .map(|tree| (header(file, tree.to, None), Body::Json(tree))),
+                .map(|tree| (header(file, (tree.from, tree.to), None), Body::Json(tree))),
             Kind::Bin | Kind::Late => {
                 let bytes = match read_whole(self.disk, &path) {
                     Err(_) if is_planted(Planted::QuarantineWhenUnreadable) => Vec::new(),
@@ -168,6 +171,9 @@ impl<D: Disk> Start<'_, D> {
         };
         match sound {
             Ok((header, body)) => {
+                if let Some(trouble) = no_trailer(&body) {
+                    report.problems.push(path, None, trouble);
+                }
                 let is_wanted = header.to > self.scope.keep_from || header.to == 0;
                 Ok(Some((header, if is_wanted { body } else { Body::Dropped })))
             }
@@ -221,14 +227,17 @@ impl<D: Disk> Start<'_, D> {
     }
 }
 
-fn header(file: &Named, to: i64, trailer: Option<snapshot_format::TrailerFields>) -> Header {
-    Header {
-        number: file.number,
-        kind: file.kind,
-        file: file.file.clone(),
-        bytes: file.bytes,
-        to,
-        trailer,
+fn header(file: &Named, times: (i64, i64), trailer: Option<TrailerFields>) -> Header {
+    let Named { number, kind, ref file, bytes } = *file;
+    Header { number, kind, file: file.clone(), bytes, from: times.0, to: times.1, trailer }
+}
+
+/// What stands where a trailer would: the Go store writes nothing there.
+fn no_trailer(body: &Body) -> Option<Trouble> {
+    let Body::Binary(bytes) = body else { return None };
+    match Snapshot::parse_structure(bytes).ok()?.snapshot.integrity() {
+        Integrity::Foreign { bytes, .. } => Some(Trouble::NoTrailer { bytes }),
+        Integrity::Verified(_) | Integrity::Unchecked => None,
     }
 }
 
@@ -246,7 +255,7 @@ fn sound_binary(file: &Named, bytes: &[u8]) -> Result<Header, (Option<u64>, Stri
     if file.kind == Kind::Late && trailer.is_none() {
         return Err((None, "a .late without a trailer".into()));
     }
-    Ok(header(file, snapshot.to(), trailer))
+    Ok(header(file, (snapshot.from(), snapshot.to()), trailer))
 }
 
 fn saved(plan: &Plan, headers: &[Header]) -> Saved {

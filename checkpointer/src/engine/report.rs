@@ -31,6 +31,15 @@ pub enum Trouble {
         /// The name that it has been given, in the same directory.
         renamed_to: Option<String>,
     },
+    /// Bytes behind a snapshot that are no trailer: if they were one, what it covers is not known.
+    #[error("{bytes} bytes behind the snapshot are no trailer")]
+    NoTrailer {
+        /// How many.
+        bytes: u64,
+    },
+    /// A directory, a link or a device with the name of a snapshot or a log: it is not read.
+    #[error("no file, and not read")]
+    NotAFile,
     /// Bytes of a log that are no records, in front of some that are.
     #[error("{bytes} bytes are damaged, what is behind them is read")]
     Damaged {

@@ -2,8 +2,11 @@
 //! or deletes snapshots of it: one at a time.
 
 use super::config::Now;
-use super::files::Kind;
+use super::files::{GIVEN_OUT_MAX, Kind};
 use crate::planted::{Planted, is_planted};
+
+/// No clock shows a later time that is one.
+const TIME_MAX: i64 = 1 << 60;
 
 /// A snapshot in the host's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +14,7 @@ pub(crate) struct SnapshotFile {
     pub(crate) number: i64,
     pub(crate) kind: Kind,
     pub(crate) file: String,
+    pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) bytes: u64,
 }
@@ -35,12 +39,13 @@ pub(crate) struct Saved {
 
 impl Saved {
     /// The name of the next set: the previous checkpoint's time, raised so that names ascend and none
-    /// is used twice.
-    pub(crate) fn next_name(&self, now: Now) -> i64 {
-        let previous = self.previous_checkpoint.unwrap_or(now.unix);
+    /// is used twice. None: there is none left, for a name in the directory is as high as can be.
+    pub(crate) fn next_name(&self, now: Now) -> Option<i64> {
+        let previous = self.previous_checkpoint.unwrap_or(now.unix).clamp(0, TIME_MAX);
         if is_planted(Planted::NamesByTimeOnly) {
-            return previous;
+            return Some(previous);
         }
-        self.last_name.map_or(previous, |last| previous.max(last.saturating_add(1)))
+        let next = self.last_name.map_or(previous, |last| previous.max(last.saturating_add(1)));
+        (next < GIVEN_OUT_MAX).then_some(next)
     }
 }

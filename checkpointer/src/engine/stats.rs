@@ -13,7 +13,7 @@ use crate::log;
 pub struct EngineStats {
     /// Hosts that are open.
     pub hosts: u64,
-    /// Hosts whose files cannot be read.
+    /// Hosts whose files cannot be read, and clusters that cannot be listed.
     pub offline: u64,
     /// Samples stored.
     pub samples: u64,
@@ -45,12 +45,13 @@ impl<D: Disk> Engine<D> {
     /// What the engine has done and holds.
     #[must_use]
     pub fn stats(&self, now: Now) -> EngineStats {
-        let (mut hosts, mut offline) = (0, 0);
+        let (mut hosts, mut offline) = (0, self.unlisted_clusters());
         for (_, _, slot) in self.hosts.slots() {
-            match &*slot.lock() {
-                State::Open(_) => hosts += 1,
-                State::Offline { .. } => offline += 1,
-                State::Closed => {}
+            match slot.try_lock().as_deref() {
+                Some(State::Open(_)) => hosts += 1,
+                Some(State::Offline { .. }) => offline += 1,
+                // Somebody is opening it.
+                Some(State::Closed) | None => {}
             }
         }
         let counters = &self.core.counters;

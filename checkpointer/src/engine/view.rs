@@ -36,7 +36,7 @@ pub fn view<D: Disk>(
 ) -> Result<Recovered, DiskFailure> {
     let disk = Uninterrupted(disk);
     let mut found = Recovered::default();
-    for listed in list_hosts(&disk, &mut found.problems)? {
+    for listed in list_hosts(&disk, &mut found.problems)?.hosts {
         let (cluster, host) = (listed.cluster, listed.host);
         if !is_wanted(&cluster, &host) {
             continue;

@@ -16,7 +16,7 @@ use super::host::{Held, InHost, Life, StoredHost};
 use crate::disk::Disk;
 use crate::log::{Room, Ticket, Unacknowledged, record_bytes};
 
-/// A batch is given to the log in pieces of so many bytes, so that none is larger than its buffer.
+/// A batch is given to the log in pieces of so many bytes at most, and none is larger than its buffer.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// A series as who writes to it keeps it: its names, and where in the host it was found last. It
@@ -135,9 +135,11 @@ impl<D: Disk> StoredHost<D> {
         mut refused: impl FnMut(usize, Refused),
     ) -> Result<Written<D>, WriteError> {
         let mut written = Written { stored: 0, pending: None };
+        let log = &self.core.config.log;
+        let bytes_max = PIECE_BYTES.min(log.buffer_bytes_host).min(log.buffer_bytes_total);
         let mut at = 0;
         while let Some(rest) = samples.get(at..).filter(|rest| !rest.is_empty()) {
-            let (count, bytes) = piece(rest);
+            let (count, bytes) = piece(rest, bytes_max);
             let piece = rest.get(..count).unwrap_or(rest);
             let mut tell = |index, why| refused(at + index, why);
             self.write_piece(piece, bytes, now, logging, &mut tell, &mut written)?;
@@ -211,11 +213,11 @@ impl<D: Disk> StoredHost<D> {
 }
 
 /// How many samples are one piece of a batch, and how many bytes of the log.
-fn piece(samples: &[Sample<'_>]) -> (usize, usize) {
+fn piece(samples: &[Sample<'_>], bytes_max: usize) -> (usize, usize) {
     let (mut count, mut bytes) = (0, 0);
     for sample in samples {
         let more = record_bytes(sample.series.names.as_names());
-        if count > 0 && bytes + more > PIECE_BYTES {
+        if count > 0 && bytes + more > bytes_max {
             break;
         }
         count += 1;

@@ -376,6 +376,11 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
         self.log.files.host_moved();
     }
 
+    /// Whether a sync has failed, so that only a checkpoint helps.
+    pub(crate) fn needs_checkpoint(&self) -> bool {
+        self.lock_shared().reached.needs_checkpoint
+    }
+
     /// The log of this host as it was when somebody wrote or synced last. Waits for nobody.
     #[must_use]
     pub fn stats(&self, now: Duration) -> HostStats {

@@ -17,7 +17,7 @@ use crate::disk::{Appending, Disk, Entry, EntryKind, File};
 pub const CURRENT_WAL: &str = "current.wal";
 
 /// A start with higher numbers than this would come to the end of them; no log gets that far.
-const NUMBER_MAX: u64 = u64::MAX / 2;
+pub(crate) const NUMBER_MAX: u64 = u64::MAX / 4;
 
 /// The log of one host as a start finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
