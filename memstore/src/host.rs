@@ -245,7 +245,7 @@ impl Host {
     /// # Errors
     ///
     /// [`Refused::Stale`], or [`Refused::OutOfRange`] if a value, NaN aside, has no nominal time; nothing
-    /// has changed then.
+    /// has changed then. [`Refused::TooManyRuns`].
     #[inline]
     pub fn load(&mut self, to: Handle, values: Loaded<'_>) -> Result<(), Refused> {
         let series = self.tree.get_mut(to).ok_or(Refused::Stale)?;

@@ -45,6 +45,10 @@ pub enum Refused {
     /// The sample is further ahead than [`Limits`] allow.
     #[error("sample is too far ahead")]
     TooFarAhead,
+    /// The series is in too many pieces, and this would be another: 4096 runs are the most. Of several
+    /// values that are loaded, those from the first of this kind on are not stored.
+    #[error("series is in too many pieces")]
+    TooManyRuns,
     /// The slot has no nominal time: it would be beyond the range of `i64`.
     #[error("time of the slot is out of range")]
     OutOfRange,

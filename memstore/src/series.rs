@@ -34,6 +34,9 @@ impl Phase {
     }
 }
 
+/// How many runs a series can have: a sample a day that fits none of the others, for eleven years.
+pub(crate) const RUNS_MAX: usize = 4096;
+
 #[derive(Debug)]
 enum Runs {
     /// None, any more if there is a phase.
@@ -176,6 +179,7 @@ impl Series {
                 run.store(index, value);
                 run.frequency
             }
+            Place::New(_) if self.runs().len() >= RUNS_MAX => return Err(Refused::TooManyRuns),
             Place::New(_) => {
                 let mut run = Run::new(nominal, frequency, false, lead);
                 run.store_next(value);

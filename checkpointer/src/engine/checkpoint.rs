@@ -242,11 +242,11 @@ impl<D: Disk> StoredHost<D> {
         let name = file.name();
         let path = format!("{}/{name}", self.directory());
         let temporary = format!("{path}.tmp");
-        let renamed = self.core.disk().rename(&temporary, &path);
-        renamed.map_err(DiskFailure::of(Operation::Rename, &temporary))?;
+        // It may be done even if it fails: who deletes snapshots does not mind one that is not there.
         let SetFile { number, kind, times: (from, to), .. } = *file;
         saved.snapshots.push(SnapshotFile { number, kind, file: name, from, to, bytes });
-        Ok(())
+        let renamed = self.core.disk().rename(&temporary, &path);
+        renamed.map_err(DiskFailure::of(Operation::Rename, &temporary))
     }
 
     /// As far as that is possible: the disk has refused something a moment ago.

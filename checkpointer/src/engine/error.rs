@@ -69,6 +69,9 @@ pub enum Refused {
     /// The value is NaN or infinite.
     #[error("value is no finite number")]
     NotFinite,
+    /// Its series is in too many pieces, and it would be another.
+    #[error("series is in too many pieces")]
+    TooManyRuns,
     /// The time of its slot is out of range.
     #[error("time of the slot is out of range")]
     OutOfRange,

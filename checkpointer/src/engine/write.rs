@@ -271,6 +271,7 @@ fn reason(refused: memstore::Refused) -> Refused {
         memstore::Refused::TooOld => Refused::TooOld,
         memstore::Refused::TooFarAhead => Refused::TooFarAhead,
         memstore::Refused::NotFinite => Refused::NotFinite,
+        memstore::Refused::TooManyRuns => Refused::TooManyRuns,
         _ => Refused::OutOfRange,
     }
 }

@@ -4,9 +4,9 @@
 //! phase overlap by a slot or two, which makes a run or two. Files that are made to do harm can
 //! overlap by as much as they are long, and make a run of every value: so a series of [`MANY_RUNS`]
 //! runs makes no more of them for that, but moves the value to the slot that takes its time, as if
-//! it arrived; and says so.
+//! it arrived; and says so. A series never has more than [`RUNS_MAX`] runs.
 
-use super::Series;
+use super::{RUNS_MAX, Series};
 use crate::run::{REACH, Run, Wide};
 use crate::sample::{Loaded, Origin, Refused, State};
 use crate::slots::MAX_SLOTS;
@@ -48,7 +48,11 @@ impl Series {
         while let Some(gap) = rest.iter().position(|value| !value.is_nan()) {
             rest = &rest[gap..];
             let first = time_of(last + 1 - rest.len()).ok_or(Refused::OutOfRange)?;
-            let (stored, moved_now) = self.load_stretch(loaded, first, rest, lead);
+            let stretch = self.load_stretch(loaded, first, rest, lead);
+            let Some((stored, moved_now)) = stretch else {
+                self.update_shadow();
+                return Err(Refused::TooManyRuns);
+            };
             rest = rest.split_at(stored).1;
             moved += moved_now;
         }
@@ -78,16 +82,16 @@ impl Series {
     }
 
     /// Loads as many values from the time `first` on as one run takes, at least the first, which is
-    /// no NaN. Says how many, and how many of them were moved.
+    /// no NaN. Says how many, and how many of them were moved; None if none has a place.
     fn load_stretch(
         &mut self,
         loaded: &Loaded<'_>,
         first: i64,
         values: &[f32],
         lead: u32,
-    ) -> (usize, u64) {
+    ) -> Option<(usize, u64)> {
         let foreign = loaded.origin == Origin::Foreign;
-        let Target { at, index, is_moved } = self.target(first, loaded.frequency, foreign, lead);
+        let Target { at, index, is_moved } = self.target(first, loaded.frequency, foreign, lead)?;
         let next = self.runs().get(at + 1).map(|run| run.start);
         let run = &mut self.runs_mut()[at];
 
@@ -115,12 +119,18 @@ impl Series {
         let stretch = within_reach(&values[..count.min(most)], len);
         run.load(index, stretch, loaded.state);
         let moved = stretch.iter().filter(|value| is_moved && !value.is_nan()).count();
-        (stretch.len(), moved as u64)
+        Some((stretch.len(), moved as u64))
     }
 
     /// Where a value of this nominal time goes: inside a run, or within reach. If need be a run is
-    /// split, or a new one added, without slots.
-    fn target(&mut self, nominal: i64, frequency: NonZeroU32, foreign: bool, lead: u32) -> Target {
+    /// split, or a new one added, without slots; None if there can be no more.
+    fn target(
+        &mut self,
+        nominal: i64,
+        frequency: NonZeroU32,
+        foreign: bool,
+        lead: u32,
+    ) -> Option<Target> {
         let behind = self.runs().partition_point(|run| run.start <= nominal);
         if let Some(at) = behind.checked_sub(1)
             && let run = &self.runs()[at]
@@ -128,7 +138,7 @@ impl Series {
             && run.same_phase(nominal)
         {
             // Of another frequency, too: no nominal time is in a series twice.
-            return Target { at, index: run.index_of(nominal), is_moved: false };
+            return Some(Target { at, index: run.index_of(nominal), is_moved: false });
         }
         let is_full = self.runs().len() >= MANY_RUNS;
         if !is_full {
@@ -141,14 +151,17 @@ impl Series {
             let same = run.frequency == frequency && run.foreign == foreign;
             let index = run.index_of(nominal);
             if same && run.same_phase(nominal) && run.can_reach(index) {
-                return Target { at, index, is_moved: false };
+                return Some(Target { at, index, is_moved: false });
             }
         }
         if is_full && let Some(target) = self.nearest(neighbours, behind, nominal) {
-            return target;
+            return Some(target);
+        }
+        if self.runs().len() >= RUNS_MAX {
+            return None;
         }
         self.insert_run(behind, Run::new(nominal, frequency, foreign, lead));
-        Target { at: behind, index: 0, is_moved: false }
+        Some(Target { at: behind, index: 0, is_moved: false })
     }
 
     /// Splits the run before `behind` if it lies around a time, which is not in its phase.

@@ -296,3 +296,30 @@ fn phases_that_interleave_for_long_take_no_more_memory_than_a_thousand_runs() {
     let (sealed, open, other) = series.heap_bytes();
     assert!(sealed + open + other < 400_000, "{sealed} {open} {other}");
 }
+
+#[test]
+fn a_series_in_as_many_pieces_as_it_can_have_refuses_another_and_keeps_them() {
+    let metric = crate::catalogue::Catalogue::new().intern(b"metric");
+    let mut host = crate::Host::new();
+    let series = host.series(&[], metric).unwrap();
+    let minute = NonZeroU32::new(60).unwrap();
+    let far = |piece: usize| 60 * 1000 * i64::try_from(piece).unwrap();
+    for piece in 0..RUNS_MAX {
+        host.write(series, minute, far(piece), 0.5, &Limits::NONE).unwrap();
+    }
+    let another = host.write(series, minute, far(RUNS_MAX), 0.5, &Limits::NONE);
+    assert_eq!(another, Err(Refused::TooManyRuns));
+    let loaded = Loaded {
+        start: far(RUNS_MAX),
+        frequency: minute,
+        values: &[0.5],
+        origin: Origin::Ours,
+        state: State::Dirty,
+    };
+    assert_eq!(host.load(series, loaded), Err(Refused::TooManyRuns));
+    assert!(
+        host.write(series, minute, far(7) + 60, 0.5, &Limits::NONE).is_ok(),
+        "it has room inside"
+    );
+    assert_eq!(host.counts().points, RUNS_MAX as u64 + 1);
+}
