@@ -187,6 +187,24 @@ impl Host {
         series.write(frequency, timestamp, value, limits, lead(to))
     }
 
+    /// Reads what writing a sample to each of these series will need, so that it is in the
+    /// processor's cache by then: one read does not wait for the other, as one write would. What it
+    /// returns means nothing, but must be used, or nothing is read.
+    ///
+    /// ```
+    /// # use memstore::{Catalogue, Host};
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// let mut host = Host::new();
+    /// let series = host.series(&[], metric)?;
+    /// std::hint::black_box(host.touch([series]));
+    /// # Ok::<(), memstore::NameError>(())
+    /// ```
+    #[inline]
+    pub fn touch(&self, series: impl IntoIterator<Item = Handle>) -> u32 {
+        let read = |handle| self.tree.get(handle).map_or(0, Series::touch);
+        series.into_iter().map(read).fold(0, |all, one| all ^ one)
+    }
+
     /// Where a sample that arrives would be stored; changes nothing. For a log of samples without
     /// nominal times, which are [loaded](Self::load) where this says.
     ///

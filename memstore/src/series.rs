@@ -72,6 +72,12 @@ impl Series {
         Self { boundary: i64::MIN, runs: Runs::Empty(None) }
     }
 
+    /// Reads what the next sample will need.
+    #[inline]
+    pub(crate) fn touch(&self) -> u32 {
+        self.runs().last().map_or(0, |run| run.slots.touch())
+    }
+
     pub(crate) fn boundary(&self) -> i64 {
         self.boundary
     }

@@ -165,6 +165,12 @@ impl Slots {
         }
     }
 
+    /// Reads where the next value will be written.
+    #[inline]
+    pub(crate) fn touch(&self) -> u32 {
+        self.tail.last().map_or(0, |value| value.to_bits())
+    }
+
     /// Puts a value into the last slot.
     #[inline]
     pub(crate) fn replace_last(&mut self, value: f32) {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -179,6 +180,8 @@ impl<D: Disk> StoredHost<D> {
         }
         let limits = self.core.clock.limits(now, held.takes_from);
         let Held { tree, buffer, .. } = &mut *held;
+        // The series of a host lie all over the memory: a sample would wait for each of them in turn.
+        black_box(tree.touch(samples.iter().filter_map(|sample| sample.series.handle.get())));
         let records = samples.iter().enumerate().filter_map(|(index, sample)| {
             let placed = match store(tree, sample, &limits) {
                 Ok(placed) => placed,

@@ -82,6 +82,11 @@ impl Catalogue {
         Some(Self { metrics: metrics.collect() })
     }
 
+    /// All of it.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = (&[u8], Metric)> {
+        self.metrics.iter().map(|(name, metric)| (&**name, *metric))
+    }
+
     pub(crate) fn frequency(&self, metric: &[u8]) -> Option<NonZeroU32> {
         self.metrics.get(metric).map(|metric| metric.frequency)
     }

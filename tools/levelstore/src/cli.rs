@@ -2,7 +2,7 @@
 
 use crate::files::Kind;
 use crate::inspect::Form;
-use crate::{Verdict, check_config, convert, generate, inspect, repair, verify};
+use crate::{Verdict, check_config, convert, generate, import, inspect, repair, verify};
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -77,6 +77,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         metrics: Option<PathBuf>,
     },
+    /// Take line protocol into a data directory
+    ///
+    /// Files are plain or compressed by gzip. Lines that are refused cost themselves alone: the first
+    /// are told, all are counted, and the exit code is 1. No server may be running on the directory.
+    Import(import::Options),
     /// Generate the line protocol of a simulated cluster, and the metrics for it
     ///
     /// Each host has 632 series at 60 seconds: 20 metrics of the node, 6 of 2 sockets, 8 of 72
@@ -117,6 +122,7 @@ impl Command {
             Self::Verify { paths, json } => verify::run(paths, *json, out),
             Self::Repair { path, out: target, json } => repair::run(path, target, *json, out),
             Self::Convert { from, to, metrics } => convert::run(from, to, metrics.as_deref()),
+            Self::Import(options) => import::run(options, out),
             Self::Gen(options) => generate::run(options, out),
             Self::CheckConfig { file, json } => check_config::run(file, *json, out),
         }

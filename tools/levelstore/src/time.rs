@@ -124,6 +124,13 @@ pub(crate) fn parse_duration_ns(text: &str) -> Result<i64, DurationError> {
     signed.ok_or(DurationError::TooLong)
 }
 
+/// A Go duration of at least a second, in whole seconds.
+pub(crate) fn parse_seconds(text: &str) -> Result<i64, String> {
+    let nanoseconds = parse_duration_ns(text).map_err(|error| error.to_string())?;
+    let seconds = nanoseconds / 1_000_000_000;
+    if seconds >= 1 { Ok(seconds) } else { Err("less than a second".into()) }
+}
+
 /// One number with its unit.
 fn duration_part(rest: &mut &str) -> Result<u64, DurationError> {
     let whole = take_while(rest, |byte| byte.is_ascii_digit());

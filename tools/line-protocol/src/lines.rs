@@ -95,6 +95,11 @@ impl<'a> Lines<'a> {
         None
     }
 
+    #[inline]
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// How many lines there were and will be, if each has its newline.
     pub(crate) fn count_all(&self) -> u64 {
         self.number + memchr_iter(b'\n', self.rest).count() as u64

@@ -5,6 +5,7 @@ mod config;
 mod convert;
 #[path = "gen.rs"]
 mod generate;
+mod import;
 mod inspect;
 mod repair;
 mod verify;

@@ -1,0 +1,289 @@
+//! The lines of a body, host by host.
+//!
+//! A batch *visits* a host: it holds the lock of the host's keys as long as lines are this host's, and
+//! of one host at a time. Samples are gathered on the way, and written when enough have come together
+//! or the body ends; those of a host keep their order.
+
+use std::sync::Arc;
+
+use checkpointer::disk::Disk;
+use checkpointer::{Now, Pending, StoredHost};
+use hashbrown::HashTable;
+use line_protocol::{Fed, Field, Line, Lines, Malformed, Prediction};
+
+use crate::directory::Known;
+use crate::entry::Ingest;
+use crate::how::How;
+use crate::keys::{Followed, KeyId, Keys};
+use crate::outcome::{Fault, Outcome};
+use crate::reason::{Policy, Reason};
+
+/// Samples of a host are written when its lines end for now, if there are so many.
+const ENOUGH: usize = 128;
+/// Samples of a host are written when there are so many.
+const RUN_MAX: usize = 4096;
+/// Samples of all hosts are written when there are so many.
+const GATHERED_MAX: usize = 1 << 16;
+/// So many hosts are kept at hand.
+const RUNS_MAX: usize = 1 << 14;
+
+/// Where lines come from, given the key that is expected.
+pub(crate) trait Source<'a> {
+    fn next_expecting(&mut self, expected: &[u8]) -> Option<Result<Line<'a>, Malformed>>;
+}
+
+impl<'a> Source<'a> for Lines<'a> {
+    #[inline]
+    fn next_expecting(&mut self, expected: &[u8]) -> Option<Result<Line<'a>, Malformed>> {
+        self.next_expecting(expected)
+    }
+}
+
+impl<'a> Source<'a> for Fed<'a> {
+    #[inline]
+    fn next_expecting(&mut self, expected: &[u8]) -> Option<Result<Line<'a>, Malformed>> {
+        self.next_expecting(expected)
+    }
+}
+
+/// A line that is a sample.
+#[derive(Clone, Copy)]
+pub(crate) struct Read<'a> {
+    pub(crate) line: Line<'a>,
+    pub(crate) value: f32,
+}
+
+/// A sample whose key is known, to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gathered {
+    pub(crate) timestamp: i64,
+    pub(crate) value: f32,
+    pub(crate) key: KeyId,
+    pub(crate) line: u64,
+}
+
+/// A host in a batch.
+pub(crate) struct Run<D: Disk + 'static> {
+    pub(crate) known: Arc<Known<D>>,
+    pub(crate) stored: Arc<StoredHost<D>>,
+    pub(crate) gathered: Vec<Gathered>,
+    /// Whether lines without a cluster are this host's.
+    pub(crate) default_is_own: bool,
+    pub(crate) learned: bool,
+    /// The run that followed last time.
+    pub(crate) next: Option<usize>,
+}
+
+/// Where the batch goes on.
+enum Next<'a> {
+    /// At a host that is probably the next.
+    Run(usize),
+    /// At a line that was read and is not of the host before.
+    Line(Read<'a>),
+    /// At the next line, whosever it is.
+    Any,
+    End,
+}
+
+/// A body that is being taken.
+pub(crate) struct Batch<D: Disk + 'static> {
+    pub(crate) outcome: Outcome,
+    pub(crate) how: How,
+    pub(crate) cluster: Option<Arc<str>>,
+    pub(crate) runs: Vec<Run<D>>,
+    pub(crate) by_name: HashTable<usize>,
+    /// The run of the last line.
+    pub(crate) last: Option<usize>,
+    pub(crate) gathered: usize,
+    pub(crate) pending: Vec<Pending<D>>,
+    pub(crate) spare: Vec<Vec<Gathered>>,
+    pub(crate) scratch: Vec<u8>,
+    /// The log has refused: nothing of the batch counts any more.
+    pub(crate) stopped: bool,
+}
+
+impl<D: Disk> Batch<D> {
+    pub(crate) fn new(cluster: Option<&str>, how: How) -> Self {
+        Self {
+            outcome: Outcome::default(),
+            how,
+            cluster: cluster.filter(|cluster| !cluster.is_empty()).map(Into::into),
+            runs: Vec::new(),
+            by_name: HashTable::new(),
+            last: None,
+            gathered: 0,
+            pending: Vec::new(),
+            spare: Vec::new(),
+            scratch: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// Takes all lines that the source has, and writes their samples.
+    pub(crate) fn take<'a>(&mut self, ingest: &Ingest<D>, lines: &mut impl Source<'a>, now: Now) {
+        let mut next = Next::Any;
+        while !self.stopped {
+            next = match next {
+                Next::End => break,
+                Next::Run(run) => self.visit(ingest, run, None, lines, now),
+                Next::Any => match lines.next_expecting(b"") {
+                    None => Next::End,
+                    Some(line) => self.sort(line).map_or(Next::Any, Next::Line),
+                },
+                Next::Line(read) => match self.run_of(ingest, &read, now) {
+                    Some(run) => self.visit(ingest, run, Some(read), lines, now),
+                    None => Next::Any,
+                },
+            };
+            if self.gathered >= GATHERED_MAX || self.runs.len() >= RUNS_MAX {
+                let at = match next {
+                    Next::Run(_) => Next::Any,
+                    next => next,
+                };
+                self.leave_all(ingest, now);
+                next = at;
+            }
+        }
+        self.leave_all(ingest, now);
+        let config = &ingest.config;
+        ingest.directory.forget(now.uptime, config.forget_after, config.key_bytes_max);
+    }
+
+    /// Counts a line; gives it back if it is a sample.
+    #[inline]
+    fn sort<'a>(&mut self, line: Result<Line<'a>, Malformed>) -> Option<Read<'a>> {
+        self.outcome.lines += 1;
+        match line {
+            Ok(line) => match line.field {
+                Field::Value(value) => Some(Read { line, value }),
+                Field::Message(_) => {
+                    self.outcome.messages += 1;
+                    None
+                }
+            },
+            Err(malformed) => {
+                self.malformed(malformed);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    pub(crate) fn malformed(&mut self, malformed: Malformed) {
+        let Malformed { line, column, reason } = malformed;
+        self.outcome.refuse(Fault { line, column, reason: Reason::Malformed(reason) });
+    }
+
+    #[cold]
+    pub(crate) fn refuse(&mut self, line: u64, policy: Policy) {
+        self.outcome.refuse(Fault { line, column: 1, reason: Reason::Policy(policy) });
+    }
+
+    /// Takes lines as long as they are of this host.
+    fn visit<'a>(
+        &mut self,
+        ingest: &Ingest<D>,
+        at: usize,
+        given: Option<Read<'a>>,
+        lines: &mut impl Source<'a>,
+        now: Now,
+    ) -> Next<'a> {
+        let Some(run) = self.runs.get_mut(at) else { return Next::Any };
+        let known = Arc::clone(&run.known);
+        let mut held = known.lock();
+        if let Some(read) = given
+            && let Some(key) = self.key_of(ingest, at, &mut held, &read, now)
+        {
+            let mut gathered = self.take_gathered(at);
+            self.accept(at, &mut held.keys, key, &read, now, &mut gathered);
+            self.put_gathered(at, gathered);
+        }
+        let next = self.stay(at, &mut held.keys, lines, now);
+        if self.runs.get(at).is_some_and(|run| run.gathered.len() >= ENOUGH) {
+            self.write(ingest, at, &held.keys, now);
+        }
+        next
+    }
+
+    fn stay<'a>(
+        &mut self,
+        at: usize,
+        keys: &mut Keys,
+        lines: &mut impl Source<'a>,
+        now: Now,
+    ) -> Next<'a> {
+        let Some(run) = self.runs.get(at) else { return Next::Any };
+        let elsewhere = run.next.filter(|&next| next != at);
+        let default_is_own = run.default_is_own;
+        let mut gathered = self.take_gathered(at);
+        let next = loop {
+            let (expected, bytes) = keys.expected();
+            let Some(line) = lines.next_expecting(bytes) else { break Next::End };
+            let Some(read) = self.sort(line) else { continue };
+            let key = match read.line.prediction {
+                Prediction::Held => Some(expected),
+                Prediction::Missed => keys.find(read.line.key.as_bytes()),
+            };
+            let Some(key) = key.filter(|&key| keys.is_of_host(key, default_is_own)) else {
+                if self.last == Some(at) {
+                    keys.left();
+                }
+                break Next::Line(read);
+            };
+            let followed = self.accept(at, keys, key, &read, now, &mut gathered);
+            if followed.leaves()
+                && let Some(next) = elsewhere
+            {
+                break Next::Run(next);
+            }
+            if gathered.len() >= RUN_MAX {
+                break Next::Run(at);
+            }
+        };
+        self.put_gathered(at, gathered);
+        next
+    }
+
+    /// A sample of this host, whose key is known.
+    #[inline]
+    fn accept(
+        &mut self,
+        at: usize,
+        keys: &mut Keys,
+        key: KeyId,
+        read: &Read<'_>,
+        now: Now,
+        gathered: &mut Vec<Gathered>,
+    ) -> Followed {
+        let has_stayed = self.last == Some(at);
+        if !has_stayed {
+            if let Some(last) = self.last.and_then(|last| self.runs.get_mut(last)) {
+                last.next = Some(at);
+            }
+            self.last = Some(at);
+        }
+        let followed = keys.follow(key, has_stayed);
+        if followed.is_unknown() {
+            self.refuse(read.line.number, Policy::UnknownMetric);
+        } else {
+            let timestamp = read.line.timestamp.unwrap_or(now.unix);
+            gathered.push(Gathered { timestamp, value: read.value, key, line: read.line.number });
+        }
+        followed
+    }
+
+    /// The samples of a run, to be given back by [`put_gathered`](Self::put_gathered).
+    pub(crate) fn take_gathered(&mut self, at: usize) -> Vec<Gathered> {
+        let Some(run) = self.runs.get_mut(at) else { return Vec::new() };
+        let gathered = std::mem::take(&mut run.gathered);
+        self.gathered -= gathered.len();
+        if gathered.capacity() > 0 { gathered } else { self.spare.pop().unwrap_or_default() }
+    }
+
+    fn put_gathered(&mut self, at: usize, gathered: Vec<Gathered>) {
+        if let Some(run) = self.runs.get_mut(at) {
+            self.gathered += gathered.len();
+            run.gathered = gathered;
+        }
+    }
+}

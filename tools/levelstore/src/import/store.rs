@@ -1,0 +1,170 @@
+//! The engine behind an import, and the thread that drives it.
+
+use super::Options;
+use super::progress::Progress;
+use super::read::Lines;
+use super::report::{Checkpoint, Report};
+use crate::catalogue::{self, Catalogue};
+use crate::json;
+use crate::measure::Meter;
+use crate::pool::Threads;
+use anyhow::{Context, Result, ensure};
+use checkpointer::disk::RealDisk;
+use checkpointer::log::Budget;
+use checkpointer::{Config, Engine, Now, Start, memstore};
+use ingest::{How, Ingest, Outcome};
+use std::fs;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A disk that moves nothing for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The driver looks whether it is to end so often.
+const LOOK: Duration = Duration::from_millis(100);
+/// More than any interval of the log: what is due by then is all that there is to do.
+const ALL: Duration = Duration::from_secs(60);
+const BUDGET: Budget = Budget { jobs_max: 256 };
+
+/// What is to be on the disk in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Save {
+    Snapshots,
+    Log,
+}
+
+pub(super) struct Store {
+    engine: Arc<Engine>,
+    ingest: Arc<Ingest>,
+    pool: Arc<Threads>,
+    cluster: Option<String>,
+    how: How,
+    clock: Clock,
+    driver: Driver,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Clock(Instant);
+
+impl Clock {
+    fn now(self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        Now { unix: unix.try_into().unwrap_or(i64::MAX), uptime: self.0.elapsed() }
+    }
+}
+
+impl Store {
+    pub(super) fn open(options: &Options) -> Result<Self> {
+        let catalogue = in_memory(&Catalogue::read(&options.metrics)?);
+        let context = || format!("open data directory {}", options.data.display());
+        fs::create_dir_all(&options.data).with_context(context)?;
+        let disk = RealDisk::new(&options.data).with_context(context)?;
+        let clock = Clock(Instant::now());
+        let pool = Arc::new(Threads::start()?);
+        let (retention, max_future) = (options.retention, options.max_future);
+        let config = Config { retention, max_future, ..Config::default() };
+        let start = Start { pool: &*pool, ..Start::at(clock.now()) };
+        let (engine, found) =
+            Engine::open(disk, catalogue, config, &start).with_context(context)?;
+        for problem in found.problems.listed() {
+            let path = json::title(&options.data.join(&problem.path));
+            writeln!(io::stderr(), "{path}: {}", problem.trouble)?;
+        }
+        ensure!(found.offline == 0, "{} hosts cannot be read", found.offline);
+        let driver = Driver::start(Arc::clone(&engine), Arc::clone(&pool), clock)?;
+        let ingest = Arc::new(Ingest::new(Arc::clone(&engine), ingest::Config::default()));
+        let how = if options.no_wal { How::unlogged() } else { How::acknowledged(PATIENCE) };
+        let cluster = options.cluster.clone();
+        Ok(Self { engine, ingest, pool, cluster, how, clock, driver })
+    }
+
+    /// Takes all lines of a file.
+    pub(super) fn take(&self, lines: &mut Lines, progress: &mut Progress) -> Result<Outcome> {
+        let mut session = self.ingest.session(self.cluster.as_deref(), self.how);
+        loop {
+            let chunk = lines.next()?;
+            if chunk.is_empty() || !session.outcome().is_acknowledged() {
+                return Ok(session.finish(self.clock.now()));
+            }
+            session.feed(chunk, self.clock.now());
+            progress.at(session.outcome().lines, lines.bytes_read())?;
+        }
+    }
+
+    /// Distinct values in memory.
+    pub(super) fn points(&self) -> u64 {
+        self.engine.all().iter().map(|host| host.read(memstore::Host::counts).points).sum()
+    }
+
+    pub(super) fn wal_bytes(&self) -> u64 {
+        self.engine.stats(self.clock.now()).log.bytes
+    }
+
+    /// Makes everything durable. Says of how many hosts that has failed.
+    pub(super) fn close(self, save: Save, report: &mut Report) -> Result<usize> {
+        self.driver.stop();
+        let meter = Meter::start();
+        match save {
+            Save::Snapshots => {
+                let done = self.engine.close(self.clock.now(), &*self.pool, None);
+                for (host, why) in &done.failed {
+                    writeln!(io::stderr(), "{host}: {why}")?;
+                }
+                let (bytes, files) = (done.bytes, done.files);
+                report.checkpoint = Some(Checkpoint { seconds: meter.seconds(), bytes, files });
+                Ok(done.failed.len())
+            }
+            Save::Log => {
+                let now = self.clock.now();
+                let later = Now { uptime: now.uptime.saturating_add(ALL), ..now };
+                while self.engine.run_due(later, BUDGET, &*self.pool).0.jobs > 0 {}
+                let stats = self.engine.stats(now).log;
+                let failures = stats.write_failures + stats.sync_failures;
+                ensure!(failures == 0, "the log could not be written");
+                Ok(0)
+            }
+        }
+    }
+}
+
+/// The thread that does what is due.
+struct Driver {
+    is_done: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Driver {
+    fn start(engine: Arc<Engine>, pool: Arc<Threads>, clock: Clock) -> Result<Self> {
+        let is_done = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_done);
+        let drive = move || {
+            while !told.load(SeqCst) {
+                engine.run_due(clock.now(), BUDGET, &*pool);
+                let rest = engine.next_due().saturating_sub(clock.now().uptime);
+                engine.wait_due(rest.min(LOOK));
+            }
+        };
+        let thread = thread::Builder::new().name("driver".into()).spawn(drive);
+        Ok(Self { is_done, thread: thread.context("start threads")? })
+    }
+
+    fn stop(self) {
+        self.is_done.store(true, SeqCst);
+        drop(self.thread.join());
+    }
+}
+
+fn in_memory(metrics: &Catalogue) -> memstore::Catalogue {
+    let all = memstore::Catalogue::new();
+    for (name, metric) in metrics.metrics() {
+        let aggregation = match metric.aggregation {
+            Some(catalogue::Aggregation::Sum) => memstore::Aggregation::Sum,
+            Some(catalogue::Aggregation::Avg) => memstore::Aggregation::Avg,
+            None => memstore::Aggregation::None,
+        };
+        all.add(name, metric.frequency, aggregation);
+    }
+    all
+}
