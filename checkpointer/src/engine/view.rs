@@ -5,7 +5,7 @@ use memstore::Catalogue;
 use super::error::Offline;
 use super::open::list_hosts;
 use super::recover::{Failed, Mode, Scope, Start};
-use super::report::{Recovered, Trouble};
+use super::report::{Problems, Recovered, Trouble};
 use crate::disk::{Disk, Uninterrupted};
 use crate::log::DiskFailure;
 
@@ -18,6 +18,8 @@ pub struct View {
     pub host: String,
     /// Its tree, as a start would have it; or why a start could not.
     pub tree: Result<memstore::Host, Offline>,
+    /// What is not as it should be in its files.
+    pub problems: Problems,
 }
 
 /// Recovers the hosts of a data directory one after the other, in memory only, and hands each to
@@ -45,8 +47,10 @@ pub fn view<D: Disk>(
         let scope = Scope { keep_from, archive_mark: i64::MIN };
         let mode = Mode::ReadOnly;
         let start = Start { disk: &disk, catalogue, directory: &directory, mode, scope };
+        let mut problems = Problems::default();
         let tree = match start.run(memstore::Host::new()) {
             Ok(started) => {
+                problems = started.report.problems.clone();
                 found.append(started.report);
                 Ok(started.tree)
             }
@@ -57,11 +61,12 @@ pub fn view<D: Disk>(
             Err(Failed::Offline(cause)) => {
                 found.offline += 1;
                 let trouble = Trouble::Unreadable { cause: cause.to_string() };
-                found.problems.push(&*directory, None, trouble);
+                problems.push(&*directory, None, trouble);
+                found.problems.append(problems.clone());
                 Err(Failed::offline(&directory, cause))
             }
         };
-        each(View { cluster, host, tree });
+        each(View { cluster, host, tree, problems });
     }
     Ok(found)
 }

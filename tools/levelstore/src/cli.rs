@@ -2,7 +2,10 @@
 
 use crate::files::Kind;
 use crate::inspect::Form;
-use crate::{Verdict, check_config, convert, generate, import, inspect, repair, verify};
+use crate::{
+    Verdict, check_config, convert, dump, estimate, generate, import, inspect, load, query, repair,
+    verify,
+};
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,7 +28,7 @@ pub(crate) enum Command {
     /// Of a damaged log all records are shown that can be read, of a damaged snapshot where the
     /// damage is (`repair` saves the rest). Exit code 1 if anything is wrong.
     Inspect {
-        /// The files to look into
+        /// The files to look into; of directories, all files with data in them
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Print everything as JSON, one document a line
@@ -37,7 +40,10 @@ pub(crate) enum Command {
     },
     /// Check files, and all files in directories; list every fault with its path and offset
     ///
-    /// In directories, what is named .wal, .bin, .late or .json is checked; links are not followed.
+    /// In directories, what is named .wal, .bin, .late, .json or .parquet is checked; links are not
+    /// followed. Of a data directory (clusters, in them hosts, in them files), or a cluster of one, so is
+    /// whether everything is where it belongs and called as a start reads it, and whether the files of a
+    /// host fit each other. What does no harm, as a left-over temporary file, is a note, and no problem.
     /// Nothing is changed.
     Verify {
         /// Files and directories
@@ -51,7 +57,8 @@ pub(crate) enum Command {
     ///
     /// The originals are never changed, and nothing that exists is overwritten. Files without a fault
     /// are copied byte for byte. In a directory, what was set aside (.corrupt.*, .damaged) or left
-    /// over (.tmp) is only listed: repair it by its name. Exit code 1 if anything was lost.
+    /// over (.tmp) is only listed: repair it by its name. An archive file is copied if it is whole, else not.
+    /// Exit code 1 if anything was lost.
     Repair {
         /// A file, or a directory
         path: PathBuf,
@@ -82,6 +89,30 @@ pub(crate) enum Command {
     /// Files are plain or compressed by gzip. Lines that are refused cost themselves alone: the first
     /// are told, all are counted, and the exit code is 1. No server may be running on the directory.
     Import(import::Options),
+    /// Say what a start with a data directory would find, and what it takes in time and memory
+    ///
+    /// Everything is read into memory, snapshots and logs, as a server does before it answers; nothing
+    /// on the disk is changed. Exit code 1 if anything is not as it should be. MB are millions of bytes.
+    Load(load::Options),
+    /// Answer a query from a data directory: one series, or an aggregate of several
+    ///
+    /// Without --device it is the series of the host itself; if the host has none of that metric, those
+    /// of its devices are aggregated (sum or avg, as the metrics say). Only the files of that host are
+    /// read, and nothing is changed.
+    #[command(after_help = query::EXAMPLES)]
+    Query(query::Options),
+    /// Write every stored sample, sorted by path, metric and time
+    ///
+    /// Line protocol is what `import` reads back to the same store. What it cannot say is an error
+    /// that names the series: more than two levels below the host, names or values that have no place
+    /// in it. Where reading the lines back would move samples to other times, they are written, that is
+    /// told, and the exit code is 1.
+    Dump(dump::Options),
+    /// Say how much memory and disk a cluster will need
+    ///
+    /// Of samples with two decimals, as most collectors send them; samples with all digits take about
+    /// twice the memory. How it is computed is in docs/commands.md. MB are millions of bytes.
+    Estimate(estimate::Options),
     /// Generate the line protocol of a simulated cluster, and the metrics for it
     ///
     /// Each host has 632 series at 60 seconds: 20 metrics of the node, 6 of 2 sockets, 8 of 72
@@ -123,6 +154,10 @@ impl Command {
             Self::Repair { path, out: target, json } => repair::run(path, target, *json, out),
             Self::Convert { from, to, metrics } => convert::run(from, to, metrics.as_deref()),
             Self::Import(options) => import::run(options, out),
+            Self::Load(options) => load::run(options, out),
+            Self::Query(options) => query::run(options, out),
+            Self::Dump(options) => dump::run(options, out),
+            Self::Estimate(options) => estimate::run(options, out),
             Self::Gen(options) => generate::run(options, out),
             Self::CheckConfig { file, json } => check_config::run(file, *json, out),
         }

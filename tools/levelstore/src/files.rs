@@ -70,6 +70,42 @@ impl Kind {
     }
 }
 
+/// What a file is: data of a store, or its archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A Parquet file.
+    Archive,
+    Data(Kind),
+}
+
+impl What {
+    /// By the ending of the name, else by the first bytes.
+    pub(crate) fn of_file(path: &Path) -> Result<Self> {
+        if Kind::of_name(path).is_none() && is_archive(path)? {
+            return Ok(Self::Archive);
+        }
+        Kind::of_file(path).map(Self::Data)
+    }
+}
+
+fn is_archive(path: &Path) -> Result<bool> {
+    if has_archive_ending(path) {
+        return Ok(true);
+    }
+    let mut begin = Vec::new();
+    let read = open(path)?.take(4).read_to_end(&mut begin);
+    read.with_context(|| format!("read {}", path.display()))?;
+    Ok(begin == b"PAR1")
+}
+
+fn looks_like_data(path: &Path) -> bool {
+    Kind::of_ending(path).is_some() || has_archive_ending(path)
+}
+
+fn has_archive_ending(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == OsStr::new("parquet"))
+}
+
 fn is_number(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -99,6 +135,8 @@ pub(crate) struct Unvisited {
 pub(crate) struct Listing {
     /// Data as it is.
     pub(crate) files: Vec<PathBuf>,
+    /// Archive files.
+    pub(crate) archives: Vec<PathBuf>,
     /// What was data, or was to become it: set aside, damaged, left over.
     pub(crate) set_aside: Vec<PathBuf>,
     /// What could be data and was not looked at.
@@ -117,6 +155,7 @@ impl Listing {
             }
         }
         listing.files.sort();
+        listing.archives.sort();
         listing.set_aside.sort();
         listing
     }
@@ -128,7 +167,9 @@ impl Listing {
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 open.push(path);
-            } else if kind.is_symlink() && (Kind::of_ending(&path).is_some() || path.is_dir()) {
+            } else if kind.is_file() && has_archive_ending(&path) {
+                self.archives.push(path);
+            } else if kind.is_symlink() && (looks_like_data(&path) || path.is_dir()) {
                 self.unvisited
                     .push(Unvisited { path, reason: "symbolic link, not followed".into() });
             } else if kind.is_file() && Kind::of_ending(&path).is_some() {

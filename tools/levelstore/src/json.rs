@@ -91,3 +91,13 @@ pub(crate) fn hex(name: &[u8]) -> String {
         hex
     })
 }
+
+/// `12.3 MB`, for people.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn megabytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}

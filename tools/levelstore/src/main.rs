@@ -1,5 +1,5 @@
 //! The `levelstore` program: looks into the files of a metric store, checks, repairs and converts
-//! them, and generates load for one. It alone prints, opens files, reads configurations and knows the
+//! them, answers from them, and generates load for one. It alone prints, opens files, reads configurations and knows the
 //! clock; what files mean, the format crates say.
 
 mod catalogue;
@@ -7,14 +7,19 @@ mod check_config;
 mod cli;
 mod config;
 mod convert;
+mod dump;
+mod estimate;
 mod files;
 mod generate;
 mod import;
 mod inspect;
 mod json;
+mod load;
 mod measure;
 mod pool;
+mod query;
 mod repair;
+mod store;
 mod time;
 mod twins;
 mod verify;

@@ -1,14 +1,14 @@
 //! `levelstore repair`: what can be saved of damaged files, written to another place.
 
 use crate::Verdict;
-use crate::convert;
-use crate::files::{self, Keep, Kind, Listing};
+use crate::files::{self, Keep, Kind, Listing, What};
 use crate::json::{Problem, legible, show};
+use crate::{convert, verify};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use snapshot_format::{Snapshot, Tree};
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use wal_format::{End, Found, Gap, Reader};
 
@@ -18,7 +18,7 @@ struct Repaired {
     path: String,
     /// Where what was saved was written; none if there was nothing.
     out: Option<String>,
-    /// Records of a log, values of a snapshot.
+    /// Records of a log, values of a snapshot, rows of an archive.
     saved: u64,
     /// Values of a binary snapshot that are known to be lost.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,10 +59,10 @@ fn directory(path: &Path, target: &Path, report: &mut Report) -> Result<()> {
         "{}: is not empty",
         target.display()
     );
-    let Listing { files, set_aside, unvisited } = Listing::of(path);
+    let Listing { files, archives, set_aside, unvisited } = Listing::of(path);
     report.problems.extend(unvisited.into_iter().map(|one| Problem::of(&one.path, one.reason)));
     report.left_out.extend(set_aside.iter().map(|path| show(path)));
-    for file in files {
+    for file in files.into_iter().chain(archives) {
         let out = target.join(file.strip_prefix(path)?);
         if let Some(parent) = out.parent() {
             fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
@@ -85,11 +85,33 @@ struct Report {
 
 impl Report {
     fn file(&mut self, path: &Path, out: &Path) -> Result<()> {
-        match Kind::of_file(path)? {
-            Kind::Wal => self.wal(path, out),
-            Kind::Bin => self.bin(path, out),
-            Kind::Json => self.json(path, out),
+        match What::of_file(path)? {
+            What::Archive => self.archive(path, out),
+            What::Data(Kind::Wal) => self.wal(path, out),
+            What::Data(Kind::Bin) => self.bin(path, out),
+            What::Data(Kind::Json) => self.json(path, out),
         }
+    }
+
+    /// All of it, or nothing: an archive file is durable and checked before what it was made of
+    /// is deleted, and its pages cannot be told from each other without its footer.
+    fn archive(&mut self, path: &Path, target: &Path) -> Result<()> {
+        let before = self.problems.len();
+        let rows = verify::archive(path, &mut self.problems)?;
+        let keep = if self.problems.len() == before { Keep::Yes } else { Keep::No };
+        if keep == Keep::Yes {
+            files::create(target, |out| {
+                io::copy(&mut files::open(path)?, out)?;
+                Ok(keep)
+            })?;
+        }
+        self.files.push(Repaired {
+            path: show(path),
+            out: (keep == Keep::Yes).then(|| show(target)),
+            saved: if keep == Keep::Yes { rows } else { 0 },
+            ..Repaired::default()
+        });
+        Ok(())
     }
 
     /// Every record whose checksum holds, byte for byte.

@@ -6,11 +6,11 @@
 //! made again, for ever.
 
 use crate::counters::{NatsCounters, Source};
-use ingest::How;
 use crate::state::Server;
 use crate::store::Store;
 use async_nats::{Client, ConnectOptions, Event, Message, Subscriber};
 use futures_util::StreamExt;
+use ingest::How;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;

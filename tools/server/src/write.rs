@@ -6,7 +6,6 @@
 
 use crate::counters::Source;
 use crate::decimals::push_unsigned;
-use ingest::{How, Outcome};
 use crate::json::push_string;
 use crate::parameters::Parameters;
 use crate::reply::{self, Answered, Refusal, Reply};
@@ -15,6 +14,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::http::{Request, StatusCode};
+use ingest::{How, Outcome};
 use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;

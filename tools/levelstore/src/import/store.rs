@@ -119,7 +119,7 @@ impl Store {
             Save::Log => {
                 let now = self.clock.now();
                 let later = Now { uptime: now.uptime.saturating_add(ALL), ..now };
-                while self.engine.run_due(later, BUDGET, &*self.pool).0.jobs > 0 {}
+                while self.engine.run_due(later, BUDGET, &*self.pool).jobs > 0 {}
                 let stats = self.engine.stats(now).log;
                 let failures = stats.write_failures + stats.sync_failures;
                 ensure!(failures == 0, "the log could not be written");

@@ -5,7 +5,7 @@ mod snapshot;
 mod wal;
 
 use crate::Verdict;
-use crate::files::{self, Kind};
+use crate::files::{self, Kind, Listing, What};
 use crate::json::show;
 use anyhow::{Result, bail};
 use std::io::Write;
@@ -20,15 +20,9 @@ pub(crate) enum Form {
     Rows,
 }
 
-/// What a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Parquet,
-    Data(Kind),
-}
-
 pub(crate) fn run(files: &[PathBuf], form: Form, out: &mut impl Write) -> Result<Verdict> {
     let mut verdict = Verdict::Fine;
+    let files: Vec<_> = files.iter().flat_map(|path| expanded(path)).collect();
     for (index, path) in files.iter().enumerate() {
         if index > 0 && form == Form::Table {
             writeln!(out)?;
@@ -53,22 +47,31 @@ pub(crate) fn run(files: &[PathBuf], form: Form, out: &mut impl Write) -> Result
     Ok(verdict)
 }
 
+/// A file as it is, of a directory all files with data in it.
+fn expanded(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.into()];
+    }
+    let Listing { files, archives, .. } = Listing::of(path);
+    let mut all = [files, archives].concat();
+    all.sort();
+    all
+}
+
 fn open(path: &Path, form: Form) -> Result<What> {
     files::open(path)?;
-    if parquet::is_one(path)? {
-        return Ok(What::Parquet);
-    }
-    if form == Form::Rows {
+    let what = What::of_file(path)?;
+    if form == Form::Rows && what != What::Archive {
         bail!("{}: --rows is for .parquet files", path.display());
     }
-    Kind::of_file(path).map(What::Data)
+    Ok(what)
 }
 
 fn inspect(path: &Path, what: What, form: Form, out: &mut impl Write) -> Result<Verdict> {
     match (what, form) {
-        (What::Parquet, Form::Table) => parquet::table(path, out),
-        (What::Parquet, Form::Json) => parquet::json(path, out),
-        (What::Parquet, Form::Rows) => parquet::rows(path, out),
+        (What::Archive, Form::Table) => parquet::table(path, out),
+        (What::Archive, Form::Json) => parquet::json(path, out),
+        (What::Archive, Form::Rows) => parquet::rows(path, out),
         (What::Data(Kind::Wal), Form::Table) => wal::table(path, out),
         (What::Data(Kind::Wal), _) => wal::json(path, out),
         (What::Data(kind), Form::Table) => snapshot::table(path, kind, out),

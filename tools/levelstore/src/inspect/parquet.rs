@@ -3,25 +3,13 @@
 use crate::json::{Value, count, legible, show, title};
 use crate::time::utc;
 use crate::{Verdict, files};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use archiver::{Archive, Piece, Summary};
 use serde::Serialize;
 use serde_json::json;
-use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
-
-/// By the ending of the name, else by the first bytes.
-pub(super) fn is_one(path: &Path) -> Result<bool> {
-    if path.extension().is_some_and(|ending| ending == OsStr::new("parquet")) {
-        return Ok(true);
-    }
-    let mut begin = Vec::new();
-    let read = files::open(path)?.take(4).read_to_end(&mut begin);
-    read.with_context(|| format!("read {}", path.display()))?;
-    Ok(begin == b"PAR1")
-}
 
 fn open(path: &Path) -> Result<Archive<File>> {
     Ok(Archive::open(files::open(path)?)?)

@@ -3,10 +3,15 @@
 
 mod config;
 mod convert;
+mod dump;
+mod estimate;
+mod filled;
 #[path = "gen.rs"]
 mod generate;
 mod import;
 mod inspect;
+mod load;
+mod query;
 mod repair;
 mod verify;
 
@@ -19,6 +24,11 @@ fn golden(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let crates = if name.contains(".wal") { "wal-format" } else { "snapshot-format" };
     root.join(crates).join("tests/data").join(name)
+}
+
+/// A data directory of the Go store, and what its own code says of it.
+fn full(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/full").join(name)
 }
 
 fn run(arguments: &[&str]) -> Output {

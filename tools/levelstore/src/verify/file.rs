@@ -1,52 +1,57 @@
-//! `levelstore verify`: every fault of files, with its path and offset. It only reads.
+//! The faults of one file: its bytes, and what they can mean.
 
-use crate::Verdict;
-use crate::files::{self, Kind, Listing};
-use crate::json::{Problem, count, legible};
+use super::host::{Begin, Snapshot as OfHost};
+use crate::files::{self, Kind, What};
+use crate::json::{Problem, legible};
 use crate::twins::Twins;
 use anyhow::{Context, Result};
-use serde_json::json;
+use archiver::Archive;
 use snapshot_format::{Cause, Integrity, Level, OwnedSeries, ParseError, Snapshot, Tree};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wal_format::{End, Found, Gap, Reader};
 
-pub(crate) fn run(paths: &[PathBuf], json: bool, out: &mut impl Write) -> Result<Verdict> {
-    let (mut checked, mut problems) = (0, Vec::new());
-    for path in paths {
-        let listing = if path.is_dir() {
-            Listing::of(path)
-        } else {
-            Listing { files: vec![path.clone()], ..Listing::default() }
-        };
-        let unvisited = listing.unvisited.into_iter();
-        problems.extend(unvisited.map(|one| Problem::of(&one.path, one.reason)));
-        for file in listing.files {
-            checked += 1;
-            // Of one file that cannot be read the others are not to suffer.
-            if let Err(error) = check(&file, &mut problems) {
-                problems.push(Problem::of(&file, format!("{error:#}")));
-            }
-        }
+/// Checks it; of a snapshot whose bytes are sound also what has to fit those beside it.
+pub(super) fn check(path: &Path, problems: &mut Vec<Problem>) -> Result<Option<OfHost>> {
+    match What::of_file(path)? {
+        What::Archive => archive(path, problems).map(|_rows| None),
+        What::Data(Kind::Wal) => wal(path, problems).map(|()| None),
+        What::Data(Kind::Bin) => bin(path, problems),
+        What::Data(Kind::Json) => json_checkpoint(path, problems),
     }
-    if json {
-        writeln!(out, "{}", json!({"checked": checked, "problems": problems}))?;
-    } else {
-        for problem in &problems {
-            writeln!(out, "{problem}")?;
-        }
-        let checked = count(checked, "file");
-        writeln!(out, "{checked} checked, {}", count(problems.len(), "problem"))?;
-    }
-    Ok(if problems.is_empty() { Verdict::Fine } else { Verdict::Problems })
 }
 
-fn check(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
-    match Kind::of_file(path)? {
-        Kind::Wal => wal(path, problems),
-        Kind::Bin => bin(path, problems),
-        Kind::Json => json_checkpoint(path, problems),
-    }
+/// Reads every page; says how many rows there are.
+pub(crate) fn archive(path: &Path, problems: &mut Vec<Problem>) -> Result<u64> {
+    let file = files::open(path)?;
+    let read = || -> Result<u64> {
+        let archive = Archive::open(file)?;
+        let summary = archive.summary()?;
+        let (mut rows, mut times) = (0_u64, None::<(i64, i64)>);
+        for piece in archive.pieces() {
+            let piece = piece?;
+            rows += piece.values.len() as u64;
+            for &time in &piece.timestamps {
+                let (first, last) = times.unwrap_or((time, time));
+                times = Some((first.min(time), last.max(time)));
+            }
+            if piece.frequency < 1 {
+                let series = format!("{} of {}", piece.metric, piece.hostname);
+                let what =
+                    format!("series {}: its values are no time apart", legible(series.as_bytes()));
+                problems.push(Problem::of(path, what));
+            }
+        }
+        if (rows, times) != (summary.rows, summary.times) {
+            let what = format!("the footer speaks of {} rows, {rows} are there", summary.rows);
+            problems.push(Problem::of(path, what));
+        }
+        Ok(rows)
+    };
+    let rows = read();
+    rows.or_else(|error| {
+        problems.push(Problem::of(path, format!("{error:#}")));
+        Ok(0)
+    })
 }
 
 fn wal(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
@@ -70,7 +75,7 @@ fn wal(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
     Ok(())
 }
 
-fn bin(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
+fn bin(path: &Path, problems: &mut Vec<Problem>) -> Result<Option<OfHost>> {
     let bytes = files::read(path)?;
     let snapshot = match Snapshot::parse(&bytes) {
         Ok(snapshot) => snapshot,
@@ -82,7 +87,7 @@ fn bin(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
             }
             let problem = |one: &ParseError| Problem::at(path, one.offset, one.cause.to_string());
             problems.extend(faults.iter().map(problem));
-            return Ok(());
+            return Ok(None);
         }
     };
     let behind = snapshot.surplus();
@@ -105,32 +110,43 @@ fn bin(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
     if let Some(twins) = Twins::of(snapshot.totals(), &tree) {
         problems.push(Problem::of(path, twins.to_string()));
     }
-    sense(path, &tree, problems);
-    Ok(())
+    let covered = match snapshot.integrity() {
+        Integrity::Verified(trailer) => trailer.covered,
+        Integrity::Unchecked | Integrity::Foreign { .. } => 0,
+    };
+    let begins = sense(path, &tree, problems);
+    Ok(Some(OfHost { path: path.into(), covered, begins }))
 }
 
-fn json_checkpoint(path: &Path, problems: &mut Vec<Problem>) -> Result<()> {
+fn json_checkpoint(path: &Path, problems: &mut Vec<Problem>) -> Result<Option<OfHost>> {
     match snapshot_format::read_json(&files::read(path)?[..]) {
         Ok(tree) if tree == Tree::default() => {
             problems.push(Problem::of(path, "no checkpoint: neither series nor times"));
         }
-        Ok(tree) => sense(path, &tree, problems),
+        Ok(tree) => {
+            let begins = sense(path, &tree, problems);
+            return Ok(Some(OfHost { path: path.into(), covered: 0, begins }));
+        }
         Err(error) => problems.push(Problem::at(path, error.offset, error.cause.to_string())),
     }
-    Ok(())
+    Ok(None)
 }
 
-/// What the bytes allow and no store can have meant.
-fn sense(path: &Path, tree: &Tree, problems: &mut Vec<Problem>) {
-    let mut open = vec![&tree.root];
-    while let Some(Level { metrics, children }) = open.pop() {
-        open.extend(children.values());
+/// Tells what the bytes allow and no store can have meant; returns where each series begins.
+fn sense(path: &Path, tree: &Tree, problems: &mut Vec<Problem>) -> Vec<Begin> {
+    let mut begins = Vec::new();
+    let mut open = vec![(Vec::new(), &tree.root)];
+    while let Some((names, Level { metrics, children })) = open.pop() {
+        let below = |name: &[u8]| [&names[..], &[name.to_vec()]].concat();
+        open.extend(children.iter().map(|(name, level)| (below(name), level)));
         for (name, series) in metrics {
             if let Some(fault) = fault_of(series) {
                 problems.push(Problem::of(path, format!("series {}: {fault}", legible(name))));
             }
+            begins.push(Begin { series: below(name), start: series.start });
         }
     }
+    begins
 }
 
 fn fault_of(series: &OwnedSeries) -> Option<&'static str> {
