@@ -4,4 +4,4 @@
 
 mod disk;
 mod log;
-mod review;
+mod mended;
