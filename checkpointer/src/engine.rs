@@ -7,6 +7,8 @@
 //! * [`Engine::checkpoint`] saves what no durable snapshot holds; [`Engine::run_due`] does it by
 //!   itself, spread over the interval, together with what the log has to do.
 //! * [`Engine::free`] and [`Engine::delete`] take away what is old and durable.
+//! * [`Engine::merge`] makes few snapshots of many, and [`Engine::settle`] makes the directory one
+//!   that the Go store can take over.
 //! * [`Engine::close`] saves everything; a second close is harmless, and writes are refused.
 //!
 //! What is guaranteed: what was acknowledged survives as the log's [mode](crate::log::SyncMode)
@@ -53,6 +55,7 @@
 //! ```
 
 mod checkpoint;
+mod choose;
 mod clock;
 mod close;
 mod config;
@@ -65,7 +68,9 @@ mod files;
 mod free;
 mod host;
 mod hosts;
+mod join;
 mod known;
+mod merge;
 mod names;
 mod open;
 mod plan;
@@ -75,6 +80,8 @@ mod replay;
 mod report;
 mod saved;
 mod set;
+mod settle;
+mod sources;
 mod stats;
 mod view;
 mod write;
@@ -85,13 +92,17 @@ use std::sync::{Arc, Mutex};
 use memstore::Catalogue;
 
 pub use config::{Config, Now};
-pub use error::{CheckpointError, NoSeries, Offline, OpenError, Refused, Unavailable, WriteError};
+pub use error::{
+    CheckpointError, MergeError, NoSeries, Offline, OpenError, Refused, Unavailable, WriteError,
+};
 pub use free::Branch;
 pub use host::{InHost, StoredHost};
+pub use merge::{ArchiveHold, MergeLimits};
 pub use names::{BadName, DIRECTORY_NAME_MAX, check_directory_name};
 pub use open::Start;
 pub use report::{
-    Checkpointed, Deleted, Freed, OnProgress, Problem, Problems, Progress, Recovered, Trouble,
+    Checkpointed, Deleted, Freed, Merged, OnProgress, Problem, Problems, Progress, Recovered,
+    Settled, Trouble,
 };
 pub use stats::EngineStats;
 pub use view::{View, view};

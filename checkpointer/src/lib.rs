@@ -15,9 +15,10 @@ pub mod planted;
 mod round;
 
 pub use engine::{
-    BadName, Branch, CheckpointError, Checkpointed, Config, DIRECTORY_NAME_MAX, Deleted, Engine,
-    EngineStats, Freed, Logging, NoSeries, Now, Offline, OnProgress, OpenError, Pending, Problem,
-    Problems, Progress, Recovered, Refused, Sample, Series, Start, StoredHost, Trouble,
-    Unavailable, View, WriteError, Written, check_directory_name, view,
+    ArchiveHold, BadName, Branch, CheckpointError, Checkpointed, Config, DIRECTORY_NAME_MAX,
+    Deleted, Engine, EngineStats, Freed, Logging, MergeError, MergeLimits, Merged, NoSeries, Now,
+    Offline, OnProgress, OpenError, Pending, Problem, Problems, Progress, Recovered, Refused,
+    Sample, Series, Settled, Start, StoredHost, Trouble, Unavailable, View, WriteError, Written,
+    check_directory_name, view,
 };
 pub use memstore;

@@ -48,6 +48,26 @@ pub enum Planted {
     GoLogPlacedAnew,
     FoundNumberRepeated,
     FoundSnapshotsBelievedDurable,
+    // The rules of merging.
+    MergedUnsynced,
+    SourcesBeforeMergedIsDurable,
+    MergedBinFirst,
+    FirstLateKept,
+    MergedBeforeBoundary,
+    MergedAcrossPhases,
+    EarlierValueWins,
+    NanOverwrites,
+    CorruptMerged,
+    CoveredForgotten,
+    ReplacedForgotten,
+    ReplacedNamesUsedAgain,
+    MergedDeletedBeforeReplaced,
+    MergedDuringArchive,
+    // The rules of settling.
+    SettledBeforeDurable,
+    SettledBinsBeforeOldGone,
+    SettledLateAlone,
+    SettledBoundaryStays,
 }
 
 impl Planted {
@@ -99,6 +119,28 @@ impl Planted {
         Self::GoLogPlacedAnew,
         Self::FoundNumberRepeated,
         Self::FoundSnapshotsBelievedDurable,
+    ];
+
+    /// Those of merging and settling.
+    pub const MERGE: [Self; 18] = [
+        Self::MergedUnsynced,
+        Self::SourcesBeforeMergedIsDurable,
+        Self::MergedBinFirst,
+        Self::FirstLateKept,
+        Self::MergedBeforeBoundary,
+        Self::MergedAcrossPhases,
+        Self::EarlierValueWins,
+        Self::NanOverwrites,
+        Self::CorruptMerged,
+        Self::CoveredForgotten,
+        Self::ReplacedForgotten,
+        Self::ReplacedNamesUsedAgain,
+        Self::MergedDeletedBeforeReplaced,
+        Self::MergedDuringArchive,
+        Self::SettledBeforeDurable,
+        Self::SettledBinsBeforeOldGone,
+        Self::SettledLateAlone,
+        Self::SettledBoundaryStays,
     ];
 }
 

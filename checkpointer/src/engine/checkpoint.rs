@@ -245,6 +245,7 @@ impl<D: Disk> StoredHost<D> {
         // It may be done even if it fails: who deletes snapshots does not mind one that is not there.
         let SetFile { number, kind, times: (from, to), .. } = *file;
         saved.snapshots.push(SnapshotFile { number, kind, file: name, from, to, bytes });
+        saved.sort();
         let renamed = self.core.disk().rename(&temporary, &path);
         renamed.map_err(DiskFailure::of(Operation::Rename, &temporary))
     }

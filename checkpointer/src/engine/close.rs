@@ -1,5 +1,6 @@
 //! Checkpoints of many hosts, and the last one.
 
+use std::error::Error;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -60,6 +61,27 @@ fn for_each<D: Disk>(
     progress: Option<OnProgress>,
     each: impl Fn(&StoredHost<D>) -> Result<Checkpointed, CheckpointError> + Send + Sync + 'static,
 ) -> Checkpointed {
+    let mut done = Checkpointed::default();
+    for (directory, outcome) in for_each_host(hosts, pool, progress, each, |done| done.bytes) {
+        match outcome {
+            Ok(more) => done.append(more),
+            Err(why) => done.failed.push((directory, why)),
+        }
+    }
+    done
+}
+
+/// What came of each host, by directory; or why nothing did.
+pub(super) type Outcomes<T> = Vec<(String, Result<T, String>)>;
+
+/// Does something with each host and tells how far it has come; `bytes` are those of one host.
+pub(super) fn for_each_host<D: Disk, T: Send + 'static, E: Error + Send + 'static>(
+    hosts: Vec<Arc<StoredHost<D>>>,
+    pool: &dyn Pool,
+    progress: Option<OnProgress>,
+    each: impl Fn(&StoredHost<D>) -> Result<T, E> + Send + Sync + 'static,
+    bytes: impl Fn(&T) -> u64 + Send + Sync + 'static,
+) -> Outcomes<T> {
     let total = Progress { hosts_total: hosts.len() as u64, ..Progress::default() };
     let counted = Mutex::new(total);
     let directories: Vec<String> = hosts.iter().map(|host| host.directory().into()).collect();
@@ -67,25 +89,22 @@ fn for_each<D: Disk>(
         let outcome = each(&host);
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.hosts += 1;
-        counted.bytes += outcome.as_ref().map_or(0, |done| done.bytes);
+        counted.bytes += outcome.as_ref().map_or(0, &bytes);
         if let Some(progress) = &progress {
             progress(*counted);
         }
+        drop(counted);
         outcome
     });
-    let mut done = Checkpointed::default();
-    for (directory, outcome) in directories.into_iter().zip(outcomes) {
-        match outcome {
-            Some(Ok(more)) => done.append(more),
-            Some(Err(error)) => done.failed.push((directory, explain(&error))),
-            None => done.failed.push((directory, "the job has panicked".into())),
-        }
-    }
-    done
+    let told = |outcome: Option<Result<T, E>>| match outcome {
+        Some(outcome) => outcome.map_err(|error| explain(&error)),
+        None => Err("the job has panicked".into()),
+    };
+    directories.into_iter().zip(outcomes.into_iter().map(told)).collect()
 }
 
 /// An error with its causes.
-pub(super) fn explain(error: &dyn std::error::Error) -> String {
+pub(super) fn explain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

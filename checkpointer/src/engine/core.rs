@@ -33,6 +33,9 @@ pub(super) struct Counters {
     pub(super) snapshot_bytes: AtomicU64,
     pub(super) freed_blocks: AtomicU64,
     pub(super) deleted: AtomicU64,
+    pub(super) merges: AtomicU64,
+    pub(super) merged_snapshots: AtomicU64,
+    pub(super) merged_bytes: AtomicU64,
 }
 
 impl<D: Disk> Core<D> {

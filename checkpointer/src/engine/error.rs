@@ -132,3 +132,49 @@ pub enum CheckpointError {
     #[error(transparent)]
     Log(#[from] Unacknowledged),
 }
+
+/// Why snapshots could not be merged. Nothing is lost, and what is there is read as before.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// The disk refuses.
+    #[error(transparent)]
+    Disk(#[from] DiskFailure),
+    /// What is in memory could not be saved before.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A segment that is covered could not be deleted before.
+    #[error(transparent)]
+    Log(#[from] StartError),
+    /// The bytes of a snapshot are wrong.
+    #[error("{file}: {cause}")]
+    Corrupt {
+        /// Its name.
+        file: String,
+        /// What is wrong with them.
+        cause: String,
+    },
+    /// A snapshot has a series without a frequency or with times out of range.
+    #[error("{file}: a series has no time")]
+    NoTime {
+        /// Its name.
+        file: String,
+    },
+    /// A snapshot cannot say what the sources have.
+    #[error("cannot encode {file}: {cause}")]
+    Encode {
+        /// Its name.
+        file: String,
+        /// What it cannot say.
+        cause: String,
+    },
+    /// A series would need more files than are reasonable: one for each of its runs.
+    #[error("a series has {runs} runs, each of which would need a file")]
+    TooManyRuns {
+        /// How many.
+        runs: usize,
+    },
+    /// An archive run has the host.
+    #[error("an archive run has the host")]
+    Archiving,
+}

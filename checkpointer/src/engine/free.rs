@@ -172,7 +172,9 @@ impl<D: Disk> StoredHost<D> {
             self.log.drop_segments(saved.covered)?;
             self.log.sync_directories()?;
         }
-        self.delete_replaced(&mut saved)?;
+        if !is_planted(Planted::MergedDeletedBeforeReplaced) {
+            self.delete_replaced(&mut saved)?;
+        }
         for file in &old {
             self.delete_snapshot(file)?;
             saved.snapshots.retain(|other| other.file != *file);
@@ -183,7 +185,7 @@ impl<D: Disk> StoredHost<D> {
     }
 
     /// What a merged snapshot replaces would come back with the merged one gone.
-    fn delete_replaced(&self, saved: &mut Saved) -> Result<(), DiskFailure> {
+    pub(super) fn delete_replaced(&self, saved: &mut Saved) -> Result<(), DiskFailure> {
         if saved.replaced.is_empty() {
             return Ok(());
         }
@@ -194,7 +196,7 @@ impl<D: Disk> StoredHost<D> {
         self.log.sync_directories()
     }
 
-    fn delete_snapshot(&self, file: &str) -> Result<(), DiskFailure> {
+    pub(super) fn delete_snapshot(&self, file: &str) -> Result<(), DiskFailure> {
         let path = format!("{}/{file}", self.directory());
         match self.core.disk().remove(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

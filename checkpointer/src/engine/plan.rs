@@ -61,7 +61,7 @@ impl Plan {
         }
         let replaced = trailers()
             .map(|trailer| trailer.replaces.min(NUMBER_MAX))
-            .filter(|replaces| *replaces != 0);
+            .filter(|replaces| *replaces != 0 && !is_planted(Planted::ReplacedNamesUsedAgain));
         plan.last_name = named.highest.max(replaced.max());
         plan.replay = found.segments.iter().map(|segment| segment.number).collect();
         plan.next_number = found.next_number;

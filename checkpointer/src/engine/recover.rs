@@ -273,6 +273,7 @@ fn saved(plan: &Plan, headers: &[Header]) -> Saved {
         found_durable: false,
         snapshots: files(false),
         replaced: files(true),
+        ..Saved::default()
     }
 }
 

@@ -246,3 +246,68 @@ pub struct Deleted {
     /// Hosts where that has failed, by directory, and why.
     pub failed: Vec<(String, String)>,
 }
+
+/// What was merged.
+#[derive(Clone, Debug, Default)]
+pub struct Merged {
+    /// Hosts of which something was merged.
+    pub hosts: u64,
+    /// Merges.
+    pub merges: u64,
+    /// Snapshots that were merged.
+    pub sources: u64,
+    /// Snapshots written.
+    pub files: u64,
+    /// Bytes read, those of groups included that turned out to be no one file.
+    pub bytes_read: u64,
+    /// Bytes written.
+    pub bytes_written: u64,
+    /// Hosts that still have more files than they may have, because the limits were reached.
+    pub unfinished: u64,
+    /// Hosts where that has failed, by directory, and why. Nothing of them is lost.
+    pub failed: Vec<(String, String)>,
+}
+
+impl Merged {
+    pub(crate) fn append(&mut self, more: Self) {
+        self.hosts += more.hosts;
+        self.merges += more.merges;
+        self.sources += more.sources;
+        self.files += more.files;
+        self.bytes_read += more.bytes_read;
+        self.bytes_written += more.bytes_written;
+        self.unfinished += more.unfinished;
+        self.failed.extend(more.failed);
+    }
+}
+
+/// What was made ready for the Go store.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// Hosts of which something was written, renamed or removed.
+    pub hosts: u64,
+    /// Hosts that were settled already.
+    pub untouched: u64,
+    /// Snapshots written, those of the checkpoints included.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Snapshots removed.
+    pub removed: u64,
+    /// Segments of the log removed; not those that are kept under another name.
+    pub segments: u64,
+    /// Hosts where that has failed, by directory, and why. Nothing of them is lost.
+    pub failed: Vec<(String, String)>,
+}
+
+impl Settled {
+    pub(crate) fn append(&mut self, more: Self) {
+        self.hosts += more.hosts;
+        self.untouched += more.untouched;
+        self.files += more.files;
+        self.bytes += more.bytes;
+        self.removed += more.removed;
+        self.segments += more.segments;
+        self.failed.extend(more.failed);
+    }
+}

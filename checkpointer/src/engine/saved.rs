@@ -1,5 +1,8 @@
 //! What of a host is on the disk, as far as snapshots go. Who holds its lock checkpoints the host,
-//! or deletes snapshots of it: one at a time.
+//! or merges or deletes snapshots of it: one at a time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::config::Now;
 use super::files::{GIVEN_OUT_MAX, Kind};
@@ -35,6 +38,17 @@ pub(crate) struct Saved {
     pub(crate) snapshots: Vec<SnapshotFile>,
     /// Left over from a merge.
     pub(crate) replaced: Vec<SnapshotFile>,
+    /// Names that cannot be merged with what lies before them, as a merge has found.
+    pub(crate) seams: BTreeSet<i64>,
+    /// Shared with each archive run that has the host.
+    pub(crate) archive: Arc<()>,
+}
+
+impl SnapshotFile {
+    /// Its `to`; 0 means for ever.
+    pub(crate) fn end(&self) -> i64 {
+        if self.to == 0 { i64::MAX } else { self.to }
+    }
 }
 
 impl Saved {
@@ -47,5 +61,15 @@ impl Saved {
         }
         let next = self.last_name.map_or(previous, |last| previous.max(last.saturating_add(1)));
         (next < GIVEN_OUT_MAX).then_some(next)
+    }
+
+    /// Whether an archive run has the host.
+    pub(crate) fn is_held_for_archive(&self) -> bool {
+        Arc::strong_count(&self.archive) > 1 && !is_planted(Planted::MergedDuringArchive)
+    }
+
+    /// Brings the snapshots into the order in which they are loaded.
+    pub(crate) fn sort(&mut self) {
+        self.snapshots.sort_by_key(|file| (file.number, file.kind));
     }
 }

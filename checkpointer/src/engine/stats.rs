@@ -33,6 +33,12 @@ pub struct EngineStats {
     pub freed_blocks: u64,
     /// Snapshots deleted.
     pub deleted: u64,
+    /// Merges of snapshots.
+    pub merges: u64,
+    /// Snapshots that were merged.
+    pub merged_snapshots: u64,
+    /// Bytes written by merging.
+    pub merged_bytes: u64,
     /// Whether the wall clock is behind the newest sample by more than samples may be ahead.
     pub clock_is_behind: bool,
     /// The newest sample.
@@ -68,6 +74,9 @@ impl<D: Disk> Engine<D> {
             snapshot_bytes: get(&counters.snapshot_bytes),
             freed_blocks: get(&counters.freed_blocks),
             deleted: get(&counters.deleted),
+            merges: get(&counters.merges),
+            merged_snapshots: get(&counters.merged_snapshots),
+            merged_bytes: get(&counters.merged_bytes),
             clock_is_behind: self.core.clock.is_behind(now),
             newest: self.core.clock.newest(),
             log: self.core.log.stats(),

@@ -58,6 +58,11 @@ impl DiskFailure {
         Self { operation, path: path.into(), source: source.into() }
     }
 
+    /// Whether the cause is that nothing has that name.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+
     /// For `map_err`.
     pub(crate) fn of(operation: Operation, path: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::new(operation, path, source)

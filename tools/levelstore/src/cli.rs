@@ -4,7 +4,7 @@ use crate::files::Kind;
 use crate::inspect::Form;
 use crate::{
     Verdict, check_config, convert, dump, estimate, generate, import, inspect, load, query, repair,
-    verify,
+    settle, verify,
 };
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -113,6 +113,12 @@ pub(crate) enum Command {
     /// Of samples with two decimals, as most collectors send them; samples with all digits take about
     /// twice the memory. How it is computed is in docs/commands.md. MB are millions of bytes.
     Estimate(estimate::Options),
+    /// Write and merge everything in a data directory into .bin files: ready for the Go store
+    ///
+    /// No log segment and no .late is left. Hosts that are so already are not touched. Segments with
+    /// records of metrics that FILE does not have are kept as .unknown. No server may be running on
+    /// the directory. Exit code 1 if something is in the way of the Go store, or not in the files.
+    Settle(settle::Options),
     /// Generate the line protocol of a simulated cluster, and the metrics for it
     ///
     /// Each host has 632 series at 60 seconds: 20 metrics of the node, 6 of 2 sockets, 8 of 72
@@ -158,6 +164,7 @@ impl Command {
             Self::Query(options) => query::run(options, out),
             Self::Dump(options) => dump::run(options, out),
             Self::Estimate(options) => estimate::run(options, out),
+            Self::Settle(options) => settle::run(options, out),
             Self::Gen(options) => generate::run(options, out),
             Self::CheckConfig { file, json } => check_config::run(file, *json, out),
         }

@@ -19,6 +19,7 @@ mod measure;
 mod pool;
 mod query;
 mod repair;
+mod settle;
 mod store;
 mod time;
 mod twins;

@@ -13,6 +13,7 @@ mod inspect;
 mod load;
 mod query;
 mod repair;
+mod settle;
 mod verify;
 
 use serde_json::Value;
