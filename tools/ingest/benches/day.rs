@@ -1,6 +1,5 @@
 //! Lines of a cluster into an engine, in the orders in which they come; in memory alone, and with the
 //! log on the real disk.
-#![expect(clippy::disallowed_methods, reason = "a benchmark has files")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
 use checkpointer::disk::RealDisk;

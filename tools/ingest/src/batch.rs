@@ -119,9 +119,9 @@ impl<D: Disk> Batch<D> {
         }
     }
 
-    /// Takes all lines that the source has, and writes their samples.
+    /// Takes all lines that the source has. Their samples are written when enough have come together.
     pub(crate) fn take<'a>(&mut self, ingest: &Ingest<D>, lines: &mut impl Source<'a>, now: Now) {
-        let mut next = Next::Any;
+        let mut next = self.last.map_or(Next::Any, Next::Run);
         while !self.stopped {
             next = match next {
                 Next::End => break,
@@ -136,17 +136,12 @@ impl<D: Disk> Batch<D> {
                 },
             };
             if self.gathered >= GATHERED_MAX || self.runs.len() >= RUNS_MAX {
-                let at = match next {
-                    Next::Run(_) => Next::Any,
-                    next => next,
-                };
                 self.leave_all(ingest, now);
-                next = at;
+                if let Next::Run(_) = next {
+                    next = Next::Any;
+                }
             }
         }
-        self.leave_all(ingest, now);
-        let config = &ingest.config;
-        ingest.directory.forget(now.uptime, config.forget_after, config.key_bytes_max);
     }
 
     /// Counts a line; gives it back if it is a sample.
@@ -191,14 +186,20 @@ impl<D: Disk> Batch<D> {
         let Some(run) = self.runs.get_mut(at) else { return Next::Any };
         let known = Arc::clone(&run.known);
         let mut held = known.lock();
+        let mut elsewhere = None;
         if let Some(read) = given
             && let Some(key) = self.key_of(ingest, at, &mut held, &read, now)
         {
             let mut gathered = self.take_gathered(at);
-            self.accept(at, &mut held.keys, key, &read, now, &mut gathered);
+            if self.accept(at, &mut held.keys, key, &read, now, &mut gathered).leaves() {
+                elsewhere = self.elsewhere(at);
+            }
             self.put_gathered(at, gathered);
         }
-        let next = self.stay(at, &mut held.keys, lines, now);
+        let next = match elsewhere {
+            Some(next) => Next::Run(next),
+            None => self.stay(at, &mut held.keys, lines, now),
+        };
         if self.runs.get(at).is_some_and(|run| run.gathered.len() >= ENOUGH) {
             self.write(ingest, at, &held.keys, now);
         }
@@ -213,8 +214,8 @@ impl<D: Disk> Batch<D> {
         now: Now,
     ) -> Next<'a> {
         let Some(run) = self.runs.get(at) else { return Next::Any };
-        let elsewhere = run.next.filter(|&next| next != at);
         let default_is_own = run.default_is_own;
+        let elsewhere = self.elsewhere(at);
         let mut gathered = self.take_gathered(at);
         let next = loop {
             let (expected, bytes) = keys.expected();
@@ -242,6 +243,11 @@ impl<D: Disk> Batch<D> {
         };
         self.put_gathered(at, gathered);
         next
+    }
+
+    /// The host whose lines followed this one's last time.
+    fn elsewhere(&self, at: usize) -> Option<usize> {
+        self.runs.get(at)?.next.filter(|&next| next != at)
     }
 
     /// A sample of this host, whose key is known.

@@ -12,8 +12,8 @@ use crate::entry::Ingest;
 use crate::how::How;
 use crate::outcome::Outcome;
 
-/// Takes a body in chunks, cut anywhere. It holds a cut line and what is not acknowledged yet, both
-/// bounded; a chunk's samples are in memory, and on their way to the log, when the call returns.
+/// Takes a body in chunks, cut anywhere. It holds a cut line, samples until enough of a host have come
+/// together, and what is not acknowledged yet: all of it bounded.
 pub struct Session<D: Disk + 'static> {
     ingest: Arc<Ingest<D>>,
     batch: Batch<D>,
@@ -25,9 +25,15 @@ impl<D: Disk> Session<D> {
         Self { ingest, batch: Batch::new(cluster, how), stream: Stream::new() }
     }
 
-    /// Takes the lines that end in this chunk. After a failure nothing is taken any more.
+    /// Takes the lines that end in this chunk. After a failure nothing is taken any more. Samples may
+    /// be kept until others follow, a [`flush`](Self::flush), or the end.
     pub fn feed(&mut self, chunk: &[u8], now: Now) {
         self.batch.take(&self.ingest, &mut self.stream.feed(chunk), now);
+    }
+
+    /// Writes what was taken so far: if it may be long until the next chunk comes.
+    pub fn flush(&mut self, now: Now) {
+        self.batch.leave_all(&self.ingest, now);
     }
 
     /// Lines so far, samples stored, refusals: what has become of the chunks up to here.

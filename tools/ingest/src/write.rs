@@ -36,6 +36,8 @@ impl<D: Disk> Batch<D> {
         self.runs.clear();
         self.by_name.clear();
         self.last = None;
+        let config = &ingest.config;
+        ingest.directory.forget(now.uptime, config.forget_after, config.key_bytes_max);
     }
 
     /// Writes what was gathered of a host.
@@ -133,6 +135,7 @@ impl<D: Disk> Batch<D> {
 
     /// The end of the body.
     pub(crate) fn finish(mut self, ingest: &Ingest<D>, now: Now) -> Outcome {
+        self.leave_all(ingest, now);
         if !self.stopped {
             self.wait(now);
         }

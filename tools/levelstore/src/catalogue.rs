@@ -2,6 +2,7 @@
 
 use crate::config::{self, Finding, Findings, Section};
 use anyhow::{Context, Result, bail};
+use checkpointer::memstore;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -85,6 +86,20 @@ impl Catalogue {
     /// All of it.
     pub(crate) fn metrics(&self) -> impl Iterator<Item = (&[u8], Metric)> {
         self.metrics.iter().map(|(name, metric)| (&**name, *metric))
+    }
+
+    /// The metrics as the store in memory has them.
+    pub(crate) fn to_memory(&self) -> memstore::Catalogue {
+        let all = memstore::Catalogue::new();
+        for (name, metric) in self.metrics() {
+            let aggregation = match metric.aggregation {
+                Some(Aggregation::Sum) => memstore::Aggregation::Sum,
+                Some(Aggregation::Avg) => memstore::Aggregation::Avg,
+                None => memstore::Aggregation::None,
+            };
+            all.add(name, metric.frequency, aggregation);
+        }
+        all
     }
 
     pub(crate) fn frequency(&self, metric: &[u8]) -> Option<NonZeroU32> {

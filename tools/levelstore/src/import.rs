@@ -67,9 +67,9 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
     let save = if options.no_checkpoint { Save::Log } else { Save::Snapshots };
     let failed = store.close(save, &mut report)?;
     if options.json {
-        report.json(out)?
+        report.json(out)?;
     } else {
-        report.print(out)?
+        report.print(out)?;
     }
     let is_fine = report.refused_lines() == 0 && failed == 0;
     Ok(if is_fine { Verdict::Fine } else { Verdict::Problems })

@@ -1,12 +1,12 @@
 //! `levelstore settle`: everything in a data directory in `.bin` files, as the Go store needs it.
 
 use crate::Verdict;
-use crate::catalogue::{self, Catalogue};
+use crate::catalogue::Catalogue;
 use crate::json::{Problem, count, title};
 use anyhow::{Context, Result};
 use checkpointer::disk::RealDisk;
 use checkpointer::log::Inline;
-use checkpointer::{Config, Engine, Now, Problems, Settled, Start, Trouble, memstore};
+use checkpointer::{Config, Engine, Now, Problems, Settled, Start, Trouble};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
     let started = Instant::now();
-    let metrics = in_memory(&Catalogue::read(&options.metrics)?);
+    let metrics = Catalogue::read(&options.metrics)?.to_memory();
     let context = || format!("open data directory {}", options.data.display());
     let disk = RealDisk::new(&options.data).with_context(context)?;
     let start = Start::at(now(started));
@@ -84,19 +84,6 @@ fn in_the_way(data: &Path, found: &Problems) -> Vec<Problem> {
         problems.push(Problem::of(data, format!("{} more problems", found.others())));
     }
     problems
-}
-
-fn in_memory(metrics: &Catalogue) -> memstore::Catalogue {
-    let all = memstore::Catalogue::new();
-    for (name, metric) in metrics.metrics() {
-        let aggregation = match metric.aggregation {
-            Some(catalogue::Aggregation::Sum) => memstore::Aggregation::Sum,
-            Some(catalogue::Aggregation::Avg) => memstore::Aggregation::Avg,
-            None => memstore::Aggregation::None,
-        };
-        all.add(name, metric.frequency, aggregation);
-    }
-    all
 }
 
 fn now(started: Instant) -> Now {

@@ -1,7 +1,7 @@
 //! A data directory, looked at without changing anything in it, and without locking it: what a start
 //! would have in memory, host by host.
 
-use crate::catalogue::{self, Catalogue};
+use crate::catalogue::Catalogue;
 use crate::json::Problem;
 use anyhow::{Context, Result};
 use checkpointer::disk::RealDisk;
@@ -23,7 +23,7 @@ impl Store {
         let metrics = metrics.map(Catalogue::read).transpose()?.unwrap_or_default();
         let disk = RealDisk::new(directory)
             .with_context(|| format!("open data directory {}", directory.display()))?;
-        Ok(Self { directory: directory.into(), disk, catalogue: in_memory(&metrics) })
+        Ok(Self { directory: directory.into(), disk, catalogue: metrics.to_memory() })
     }
 
     /// Reads the hosts that are wanted, one after the other; snapshots that end at `keep_from` or
@@ -71,17 +71,4 @@ impl Store {
 /// a name that is wrong has no data in it.
 pub(crate) fn is_loss(trouble: &Trouble) -> bool {
     !matches!(trouble, Trouble::Torn { .. } | Trouble::Misnamed | Trouble::Stray)
-}
-
-fn in_memory(metrics: &Catalogue) -> memstore::Catalogue {
-    let all = memstore::Catalogue::new();
-    for (name, metric) in metrics.metrics() {
-        let aggregation = match metric.aggregation {
-            Some(catalogue::Aggregation::Sum) => memstore::Aggregation::Sum,
-            Some(catalogue::Aggregation::Avg) => memstore::Aggregation::Avg,
-            None => memstore::Aggregation::None,
-        };
-        all.add(name, metric.frequency, aggregation);
-    }
-    all
 }

@@ -17,7 +17,7 @@ fn series(contents: &Contents) -> usize {
 
 #[test]
 fn hosts_that_were_not_heard_of_for_long_are_forgotten() {
-    let forget_after = Duration::from_secs(600);
+    let forget_after = Duration::from_mins(10);
     let ingest = with_keys(limited(), Config { forget_after, ..Config::default() });
     take(&ingest, &body("gone", 100, ""));
     take(&ingest, &body("stays", 10, ""));

@@ -63,8 +63,10 @@ impl Model {
                 }
                 Said::Refused((line, column, reason)) => (line, Err((0, column, reason.label()))),
                 Said::Sample { number, key, bits, timestamp, names } => {
-                    let blanks =
-                        body.split(|byte| *byte == b'\n').nth(number as usize - 1).unwrap();
+                    let blanks = body
+                        .split(|byte| *byte == b'\n')
+                        .nth(usize::try_from(number).unwrap() - 1)
+                        .unwrap();
                     let blanks = blanks.iter().take_while(|byte| **byte == b' ').count();
                     let names = names.map_err(|(_, column, reason)| (0, column, reason.label()));
                     let written = names.and_then(|names| {

@@ -16,8 +16,8 @@ fn value((host, core, metric, minute): One) -> f32 {
 
 fn line(one: One, tags: &mut [String]) -> String {
     let (_, _, metric, minute) = one;
-    let tags: String = tags.iter().map(|tag| format!(",{tag}")).collect();
-    format!("{metric}{tags} value={} {}\n", value(one), NOW + 60 * minute)
+    let tags = tags.join(",");
+    format!("{metric},{tags} value={} {}\n", value(one), NOW + 60 * minute)
 }
 
 fn tags((host, core, ..): One) -> [String; 4] {

@@ -75,8 +75,8 @@ fn a_line() -> impl Strategy<Value = String> {
     });
     let any = (select(METRICS), vec(select(TAGS), 0..6), select(FIELDS), select(TIMES)).prop_map(
         |(metric, tags, field, time)| {
-            let tags: String = tags.iter().map(|tag| format!(",{tag}")).collect();
-            format!("{metric}{tags} {field}{time}")
+            let key = [&[metric], &tags[..]].concat().join(",");
+            format!("{key} {field}{time}")
         },
     );
     prop_oneof![

@@ -87,9 +87,10 @@ fn body(host: usize, minute: i64) -> String {
             };
             for metric in metrics {
                 let time = 1_700_000_000 + 60 * minute;
-                body += &format!(
+                let line = format!(
                     "{metric},cluster=sim,hostname=n{host:05},type={kind}{id} value=1 {time}\n"
                 );
+                body.push_str(&line);
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use super::Options;
 use super::progress::Progress;
-use super::read::Lines;
+use super::read::{self, Lines};
 use super::report::{Checkpoint, Report};
-use crate::catalogue::{self, Catalogue};
+use crate::catalogue::Catalogue;
 use crate::json;
 use crate::measure::Meter;
 use crate::pool::Threads;
@@ -21,11 +21,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A disk that moves nothing for so long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The driver looks whether it is to end so often.
 const LOOK: Duration = Duration::from_millis(100);
 /// More than any interval of the log: what is due by then is all that there is to do.
-const ALL: Duration = Duration::from_secs(60);
+const ALL: Duration = Duration::from_mins(1);
 const BUDGET: Budget = Budget { jobs_max: 256 };
 
 /// What is to be on the disk in the end.
@@ -57,7 +57,7 @@ impl Clock {
 
 impl Store {
     pub(super) fn open(options: &Options) -> Result<Self> {
-        let catalogue = in_memory(&Catalogue::read(&options.metrics)?);
+        let catalogue = Catalogue::read(&options.metrics)?.to_memory();
         let context = || format!("open data directory {}", options.data.display());
         fs::create_dir_all(&options.data).with_context(context)?;
         let disk = RealDisk::new(&options.data).with_context(context)?;
@@ -88,7 +88,12 @@ impl Store {
             if chunk.is_empty() || !session.outcome().is_acknowledged() {
                 return Ok(session.finish(self.clock.now()));
             }
+            let is_last_for_now = chunk.len() < read::CHUNK;
             session.feed(chunk, self.clock.now());
+            // Of a pipe: the next line may be long in coming.
+            if is_last_for_now {
+                session.flush(self.clock.now());
+            }
             progress.at(session.outcome().lines, lines.bytes_read())?;
         }
     }
@@ -154,17 +159,4 @@ impl Driver {
         self.is_done.store(true, SeqCst);
         drop(self.thread.join());
     }
-}
-
-fn in_memory(metrics: &Catalogue) -> memstore::Catalogue {
-    let all = memstore::Catalogue::new();
-    for (name, metric) in metrics.metrics() {
-        let aggregation = match metric.aggregation {
-            Some(catalogue::Aggregation::Sum) => memstore::Aggregation::Sum,
-            Some(catalogue::Aggregation::Avg) => memstore::Aggregation::Avg,
-            None => memstore::Aggregation::None,
-        };
-        all.add(name, metric.frequency, aggregation);
-    }
-    all
 }
