@@ -85,6 +85,16 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// The host's name as the archive has it: by this hosts are sorted.
+    ///
+    /// ```
+    /// assert_eq!(archiver::Host::new(b"node01", 0..60).hostname(), "node01");
+    /// ```
+    #[must_use]
+    pub fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
     /// Adds a binary snapshot (`.bin`, `.late`). `source` is how the archive will name it.
     ///
     /// ```

@@ -54,6 +54,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "archive")]
+mod archiving;
 mod checkpoint;
 mod choose;
 mod clock;
@@ -70,6 +72,7 @@ mod host;
 mod hosts;
 mod join;
 mod known;
+mod marks;
 mod merge;
 mod names;
 mod open;
@@ -97,6 +100,7 @@ pub use error::{
 };
 pub use free::Branch;
 pub use host::{InHost, StoredHost};
+pub use marks::Marks;
 pub use merge::{ArchiveHold, MergeLimits};
 pub use names::{BadName, DIRECTORY_NAME_MAX, check_directory_name};
 pub use open::Start;
@@ -113,6 +117,17 @@ use self::due::Turns;
 use self::fan_out::fan_out;
 use self::hosts::Hosts;
 use crate::disk::{Disk, RealDisk};
+
+#[cfg(feature = "archive")]
+pub(crate) use archiving::Archiving;
+#[cfg(feature = "archive")]
+pub(crate) use {
+    close::explain,
+    fan_out::fan_out as side_by_side,
+    files::Kind,
+    read::{read_whole, sound_json},
+    saved::SnapshotFile,
+};
 
 /// A store. See the [module](self) for what it guarantees.
 pub struct Engine<D: Disk + 'static = RealDisk> {

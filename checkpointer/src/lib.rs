@@ -4,10 +4,13 @@
 //!   simulated one that forgets, tears and fails as disks do.
 //! * [`log`] is the log of every host: what was acknowledged is in it, or in a durable snapshot.
 //! * [`engine`] is the whole: recovery, writing, checkpoints, freeing, closing.
+//! * With the feature `archive`, `archive` turns what ages out into Parquet.
 //!
 //! The engine owns no clock, no timer and no thread: its caller tells it the time and drives it.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "archive")]
+pub mod archive;
 pub mod disk;
 pub mod engine;
 pub mod log;
@@ -16,8 +19,8 @@ mod round;
 
 pub use engine::{
     ArchiveHold, BadName, Branch, CheckpointError, Checkpointed, Config, DIRECTORY_NAME_MAX,
-    Deleted, Engine, EngineStats, Freed, Logging, MergeError, MergeLimits, Merged, NoSeries, Now,
-    Offline, OnProgress, OpenError, Pending, Problem, Problems, Progress, Recovered, Refused,
+    Deleted, Engine, EngineStats, Freed, Logging, Marks, MergeError, MergeLimits, Merged, NoSeries,
+    Now, Offline, OnProgress, OpenError, Pending, Problem, Problems, Progress, Recovered, Refused,
     Sample, Series, Settled, Start, StoredHost, Trouble, Unavailable, View, WriteError, Written,
     check_directory_name, view,
 };

@@ -68,6 +68,19 @@ pub enum Planted {
     SettledBinsBeforeOldGone,
     SettledLateAlone,
     SettledBoundaryStays,
+    // The rules of archive runs.
+    PlanNotDurable,
+    UndoneFilesComeBack,
+    UndoneFilesStay,
+    ManifestBelieved,
+    SamplesBeforeCutTaken,
+    ArchivedUnsaved,
+    ManifestNotDurable,
+    ArchiveRenamedUnsynced,
+    ArchiveNamesNotDurable,
+    ArchiveOverwrites,
+    CompactionForgets,
+    MarksForgotten,
 }
 
 impl Planted {
@@ -141,6 +154,22 @@ impl Planted {
         Self::SettledBinsBeforeOldGone,
         Self::SettledLateAlone,
         Self::SettledBoundaryStays,
+    ];
+
+    /// Those of archive runs.
+    pub const ARCHIVE: [Self; 12] = [
+        Self::PlanNotDurable,
+        Self::UndoneFilesComeBack,
+        Self::UndoneFilesStay,
+        Self::ManifestBelieved,
+        Self::SamplesBeforeCutTaken,
+        Self::ArchivedUnsaved,
+        Self::ManifestNotDurable,
+        Self::ArchiveRenamedUnsynced,
+        Self::ArchiveNamesNotDurable,
+        Self::ArchiveOverwrites,
+        Self::CompactionForgets,
+        Self::MarksForgotten,
     ];
 }
 

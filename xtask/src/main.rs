@@ -27,7 +27,9 @@ usage: cargo xtask VERB
   tidy [--bless]        the repository's own rules; --bless notes in FORMAT.md that it follows layout.rs
   fuzz [TARGET|all] [--seconds N] [--runs N] [--jobs N] [--input FILE] [--merge]
                         fuzz on the stable toolchain; see CONTRIBUTING.md
-  bench [PACKAGE]       the benchmarks of one crate, or of all";
+  bench [PACKAGE]       the benchmarks of one crate, or of all
+  archive --checkpoints DIR --archive DIR --before T [--metrics FILE] [--json]
+                        one archive run: `levelstore archive` as a release build";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -52,9 +54,17 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             let options = fuzz::Options::parse(options)?;
             fuzz::run(&Workspace::load()?, &options)
         }
+        ["archive", options @ ..] => archive(options),
         ["bench"] => step(run::cargo(&["bench", "--workspace", "--bench", "*"])),
         ["bench", package] => step(run::cargo(&["bench", "--package", package, "--bench", "*"])),
         [] | ["help" | "-h" | "--help"] => line(USAGE),
         other => bail!("no such verb: {}\n{USAGE}", other.join(" ")),
     }
+}
+
+/// Its stdout is the program's alone, which may be asked for JSON.
+fn archive(options: &[&str]) -> Result<()> {
+    let run = ["run", "--quiet", "--release", "--package", "levelstore", "--", "archive"];
+    let status = run::cargo(&[&run[..], options].concat()).status()?;
+    if status.success() { Ok(()) } else { bail!("`levelstore archive` failed: {status}") }
 }

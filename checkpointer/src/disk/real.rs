@@ -52,6 +52,26 @@ impl RealDisk {
         Ok(Self { root: Arc::new(root) })
     }
 
+    /// The directory `path`, made if it does not exist, with the directories that it lies in; its name
+    /// is durable afterwards.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn make(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        fs::create_dir_all(path)?;
+        let whole = fs::canonicalize(path)?;
+        // An earlier process may have made any of them, and died before it was durable.
+        for parent in whole.ancestors().skip(1) {
+            match fs::File::open(parent).and_then(|directory| directory.sync_all()) {
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+                _ => {}
+            }
+        }
+        Self::new(path)
+    }
+
     fn open_at(&self, path: &str, flags: OFlags) -> io::Result<fs::File> {
         let descriptor = rustix::fs::openat(&*self.root, path, flags | OFlags::CLOEXEC, FILE_MODE)?;
         Ok(descriptor.into())

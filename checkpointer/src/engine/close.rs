@@ -104,7 +104,7 @@ pub(super) fn for_each_host<D: Disk, T: Send + 'static, E: Error + Send + 'stati
 }
 
 /// An error with its causes.
-pub(super) fn explain(error: &dyn Error) -> String {
+pub(crate) fn explain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

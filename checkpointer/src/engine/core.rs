@@ -1,14 +1,15 @@
 //! What all hosts of an engine share.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use memstore::Catalogue;
 
 use super::clock::Clock;
 use super::config::Config;
 use super::host::InHost;
+use super::marks::Marks;
 use crate::disk::{Disk, Uninterrupted};
 use crate::log::Log;
 
@@ -18,6 +19,8 @@ pub(super) struct Core<D: Disk + 'static> {
     pub(super) config: Config,
     pub(super) clock: Clock,
     pub(super) counters: Counters,
+    /// Up to where hosts are archived.
+    pub(super) marks: RwLock<Marks>,
     pub(super) closed: AtomicBool,
     next_number: AtomicU32,
 }
@@ -46,6 +49,7 @@ impl<D: Disk> Core<D> {
             catalogue,
             config,
             counters: Counters::default(),
+            marks: RwLock::default(),
             closed: AtomicBool::new(false),
             next_number: AtomicU32::new(1),
         }
@@ -59,6 +63,14 @@ impl<D: Disk> Core<D> {
     /// other.
     pub(super) fn next_number(&self) -> u32 {
         self.next_number.fetch_add(1, Relaxed)
+    }
+
+    pub(super) fn archive_mark(&self, cluster: &str, host: &str) -> i64 {
+        self.marks.read().unwrap_or_else(PoisonError::into_inner).of(cluster, host)
+    }
+
+    pub(super) fn raise_marks(&self, marks: &Marks) {
+        self.marks.write().unwrap_or_else(PoisonError::into_inner).join(marks);
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -30,6 +30,9 @@ pub enum OpenError {
     /// In a strict start: what a lenient one would have set aside.
     #[error("strict start: {0}")]
     Strict(Problem),
+    /// Nobody knows up to where hosts are archived.
+    #[error("archive marks")]
+    Marks(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// In a strict start: a host that a lenient one would have left offline.
     #[error("strict start")]
     Offline(#[source] Offline),

@@ -8,7 +8,7 @@ use crate::round::Round;
 
 /// Does something with each item, on the pool, and waits for all; the results are in the order of
 /// the items. An item whose job panics has none.
-pub(super) fn fan_out<T: Send + 'static, R: Send + 'static>(
+pub(crate) fn fan_out<T: Send + 'static, R: Send + 'static>(
     pool: &dyn Pool,
     items: Vec<T>,
     each: impl Fn(T) -> R + Send + Sync + 'static,

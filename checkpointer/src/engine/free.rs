@@ -88,7 +88,7 @@ impl<D: Disk> Engine<D> {
     }
 
     /// A host with nothing in memory and nothing on the disk leaves the store.
-    pub(super) fn forget_if_empty(&self, host: &Arc<StoredHost<D>>) -> bool {
+    pub(crate) fn forget_if_empty(&self, host: &Arc<StoredHost<D>>) -> bool {
         let Some(slot) = self.hosts.get(host.cluster(), host.name()) else { return false };
         let mut state = slot.lock();
         let State::Open(open) = &*state else { return false };
@@ -159,10 +159,10 @@ impl<D: Disk> StoredHost<D> {
 
     /// Deletes snapshots that end at `before` or earlier; first, and durably, the segments that they
     /// cover and what they replace.
-    fn delete_before(&self, before: i64) -> Result<u64, StartError> {
+    pub(super) fn delete_before(&self, before: i64) -> Result<u64, StartError> {
         let mut saved = self.lock_saved();
         let old = deletable(&saved.snapshots, before);
-        if old.is_empty() {
+        if saved.archiving || old.is_empty() {
             return Ok(0);
         }
         if !is_planted(Planted::FoundSnapshotsBelievedDurable) {

@@ -67,7 +67,20 @@ impl Left {
 /// While it is there, an archive run has the host: its snapshots stay as they are.
 #[derive(Debug)]
 #[must_use = "the archive run has the host for as long as this is there"]
-pub struct ArchiveHold(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+pub struct ArchiveHold<D: Disk + 'static>(Arc<StoredHost<D>>);
+
+impl<D: Disk> ArchiveHold<D> {
+    pub(super) fn new(host: &Arc<StoredHost<D>>, saved: &mut Saved) -> Self {
+        saved.archiving = true;
+        Self(Arc::clone(host))
+    }
+}
+
+impl<D: Disk + 'static> Drop for ArchiveHold<D> {
+    fn drop(&mut self) {
+        self.0.lock_saved().archiving = false;
+    }
+}
 
 impl<D: Disk> Engine<D> {
     /// Merges snapshots of these hosts, those with the most files first, until each has no more of
@@ -123,8 +136,8 @@ impl<D: Disk> StoredHost<D> {
     }
 
     /// For an archive run: waits for the end of a merge, and lets no other begin.
-    pub fn hold_for_archive(&self) -> ArchiveHold {
-        ArchiveHold(Arc::clone(&self.lock_saved().archive))
+    pub fn hold_for_archive(self: &Arc<Self>) -> ArchiveHold<D> {
+        ArchiveHold::new(self, &mut self.lock_saved())
     }
 
     fn merge_while(

@@ -1,5 +1,7 @@
 //! Opening: the whole store at a start, and single hosts when they are needed.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +17,7 @@ use super::fan_out::fan_out;
 use super::files::Snapshots;
 use super::host::{Held, Life, StoredHost};
 use super::hosts::{Hosts, Slot, State};
+use super::marks::Marks;
 use super::names::check_directory_name;
 use super::read::newest_time;
 use super::recover::{self, Failed, Mode, Scope, Started};
@@ -74,8 +77,26 @@ impl<D: Disk> Engine<D> {
         config: Config,
         start: &Start<'_>,
     ) -> Result<(Arc<Self>, Recovered), OpenError> {
+        Self::open_with(disk, catalogue, config, start, || Ok::<_, Infallible>(Marks::default()))
+    }
+
+    /// As [`open`](Self::open), for a store of which hosts are archived: `marks`, asked as soon as the
+    /// directory is locked, says up to where. What lies before a mark is not loaded from snapshots,
+    /// and not taken any more.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]
+    pub fn open_with<E: Error + Send + Sync + 'static>(
+        disk: D,
+        catalogue: Catalogue,
+        config: Config,
+        start: &Start<'_>,
+        marks: impl FnOnce() -> Result<Marks, E>,
+    ) -> Result<(Arc<Self>, Recovered), OpenError> {
         let log = Log::open(disk, config.log.clone())?;
         let core = Arc::new(Core::new(log, catalogue, config));
+        core.raise_marks(&marks().map_err(|error| OpenError::Marks(error.into()))?);
         let mut problems = Problems::default();
         let Listing { hosts, unlisted } = list_hosts(core.disk(), &mut problems)?;
         let (clusters, failures): (Vec<_>, Vec<_>) = unlisted.into_iter().unzip();
@@ -235,7 +256,8 @@ impl<D: Disk> Opening<D> {
             State::Closed => {}
         }
         let directory = format!("{}/{}", names.0, names.1);
-        match self.start(&directory, is_kept) {
+        let mark = self.core.archive_mark(names.0, names.1);
+        match self.start(&directory, is_kept, mark) {
             Ok(mut started) => {
                 let found = std::mem::take(&mut started.report);
                 let host = open_host(&self.core, names, &directory, started, self.now);
@@ -251,10 +273,10 @@ impl<D: Disk> Opening<D> {
         }
     }
 
-    fn start(&self, directory: &str, is_kept: bool) -> Result<Started, Failed> {
+    fn start(&self, directory: &str, is_kept: bool, archive_mark: i64) -> Result<Started, Failed> {
         let core = &*self.core;
         let keep_from = if is_kept { i64::MIN } else { self.keep_from };
-        let scope = Scope { keep_from, archive_mark: i64::MIN };
+        let scope = Scope { keep_from, archive_mark };
         let (disk, catalogue, mode) = (core.disk(), &core.catalogue, self.mode);
         let start = recover::Start { disk, catalogue, directory, mode, scope };
         start.run(memstore::Host::numbered(core.next_number()))
@@ -273,7 +295,8 @@ fn open_host<D: Disk>(
         core.clock.saw(newest);
     }
     let buffer = Buffer::new(&found, &core.config.log);
-    let held = Held { tree, buffer, takes_from: i64::MIN, boundary_of_others, life: Life::Open };
+    let takes_from = core.archive_mark(names.0, names.1);
+    let held = Held { tree, buffer, takes_from, boundary_of_others, life: Life::Open };
     StoredHost::new(core, names, held, saved, |owner| {
         core.log.open_host(directory, &found, owner, now.uptime)
     })

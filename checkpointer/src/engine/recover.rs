@@ -159,8 +159,9 @@ impl<D: Disk> Start<'_, D> {
         let path = self.path(&file.file);
         report.bytes += file.bytes;
         let sound = match file.kind {
-            Kind::Json => sound_json(self.disk, &path, |reader| read_json(reader))?
-                .map(|tree| (header(file, (tree.from, tree.to), None), Body::Json(tree))),
+            Kind::Json => sound_json(self.disk, &path, |reader| read_json(reader))?.map(|tree| {
+                (header(file, (tree.from, foreign_end_of_tree(&tree)), None), Body::Json(tree))
+            }),
             Kind::Bin | Kind::Late => {
                 let bytes = match read_whole(self.disk, &path) {
                     Err(_) if is_planted(Planted::QuarantineWhenUnreadable) => Vec::new(),
@@ -255,7 +256,42 @@ fn sound_binary(file: &Named, bytes: &[u8]) -> Result<Header, (Option<u64>, Stri
     if file.kind == Kind::Late && trailer.is_none() {
         return Err((None, "a .late without a trailer".into()));
     }
-    Ok(header(file, (snapshot.from(), snapshot.to()), trailer))
+    let to = if trailer.is_some() { snapshot.to() } else { foreign_end(&snapshot) };
+    Ok(header(file, (snapshot.from(), to), trailer))
+}
+
+/// The Go store's header ends at the time of its checkpoint, and a series of it may have a slot there:
+/// before it is behind a cut, such a file must not count as archived.
+fn foreign_end(snapshot: &Snapshot<'_>) -> i64 {
+    let ends = snapshot.events().filter_map(|event| match event {
+        Event::Series(series) => Some((series.start, series.frequency, series.values.len())),
+        Event::Enter(_) | Event::Leave => None,
+    });
+    latest_end(snapshot.to(), ends)
+}
+
+fn foreign_end_of_tree(tree: &Tree) -> i64 {
+    let mut open = vec![&tree.root];
+    let mut to = tree.to;
+    while let Some(Level { metrics, children }) = open.pop() {
+        open.extend(children.values());
+        let ends = metrics.iter().map(|(_, one)| (one.start, one.frequency, one.values.len()));
+        to = latest_end(to, ends);
+    }
+    to
+}
+
+/// Where the last of these series (start, frequency, slots) ends, if it is behind `to`; a `to` of 0
+/// means "never too old".
+fn latest_end(to: i64, series: impl Iterator<Item = (i64, i64, usize)>) -> i64 {
+    if to == 0 {
+        return 0;
+    }
+    let ends = series.filter_map(|(start, frequency, slots)| {
+        let last = i64::try_from(slots).ok()?.checked_sub(1)?.checked_mul(frequency)?;
+        start.checked_add(last)?.checked_add(1)
+    });
+    ends.fold(to, i64::max)
 }
 
 fn saved(plan: &Plan, headers: &[Header]) -> Saved {
@@ -272,6 +308,7 @@ fn saved(plan: &Plan, headers: &[Header]) -> Saved {
         previous_checkpoint: plan.previous_checkpoint,
         found_durable: false,
         snapshots: files(false),
+        archiving: false,
         replaced: files(true),
         ..Saved::default()
     }

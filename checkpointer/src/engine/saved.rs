@@ -2,7 +2,6 @@
 //! or merges or deletes snapshots of it: one at a time.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::config::Now;
 use super::files::{GIVEN_OUT_MAX, Kind};
@@ -36,12 +35,12 @@ pub(crate) struct Saved {
     pub(crate) found_durable: bool,
     /// In the order in which they are loaded.
     pub(crate) snapshots: Vec<SnapshotFile>,
+    /// A run archives its snapshots: they are neither merged nor deleted meanwhile.
+    pub(crate) archiving: bool,
     /// Left over from a merge.
     pub(crate) replaced: Vec<SnapshotFile>,
     /// Names that cannot be merged with what lies before them, as a merge has found.
     pub(crate) seams: BTreeSet<i64>,
-    /// Shared with each archive run that has the host.
-    pub(crate) archive: Arc<()>,
 }
 
 impl SnapshotFile {
@@ -65,7 +64,7 @@ impl Saved {
 
     /// Whether an archive run has the host.
     pub(crate) fn is_held_for_archive(&self) -> bool {
-        Arc::strong_count(&self.archive) > 1 && !is_planted(Planted::MergedDuringArchive)
+        self.archiving && !is_planted(Planted::MergedDuringArchive)
     }
 
     /// Brings the snapshots into the order in which they are loaded.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "tests prepare files and processes")]
 
+mod archive;
 mod disk;
 mod log;
 mod mended;

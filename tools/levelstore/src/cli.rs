@@ -3,8 +3,8 @@
 use crate::files::Kind;
 use crate::inspect::Form;
 use crate::{
-    Verdict, check_config, convert, dump, estimate, generate, import, inspect, load, query, repair,
-    settle, verify,
+    Verdict, archive, check_config, convert, dump, estimate, generate, import, inspect, load,
+    query, repair, settle, verify,
 };
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -119,6 +119,13 @@ pub(crate) enum Command {
     /// records of metrics that FILE does not have are kept as .unknown. No server may be running on
     /// the directory. Exit code 1 if something is in the way of the Go store, or not in the files.
     Settle(settle::Options),
+    /// Move what is older than a time from a data directory into Parquet files, or check such files
+    ///
+    /// One archive run: rows before T of all hosts become sorted files ARCHIVE/CLUSTER/T.parquet, once;
+    /// then the snapshots that hold nothing newer are deleted. No server may be running on the
+    /// directory. What a run that was interrupted has left is undone, or finished, first. Exit code 1 if
+    /// a host had to be left out.
+    Archive(archive::Options),
     /// Generate the line protocol of a simulated cluster, and the metrics for it
     ///
     /// Each host has 632 series at 60 seconds: 20 metrics of the node, 6 of 2 sockets, 8 of 72
@@ -165,6 +172,7 @@ impl Command {
             Self::Dump(options) => dump::run(options, out),
             Self::Estimate(options) => estimate::run(options, out),
             Self::Settle(options) => settle::run(options, out),
+            Self::Archive(options) => archive::run(options, out),
             Self::Gen(options) => generate::run(options, out),
             Self::CheckConfig { file, json } => check_config::run(file, *json, out),
         }

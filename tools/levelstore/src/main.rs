@@ -2,6 +2,7 @@
 //! them, answers from them, and generates load for one. It alone prints, opens files, reads configurations and knows the
 //! clock; what files mean, the format crates say.
 
+mod archive;
 mod catalogue;
 mod check_config;
 mod cli;

@@ -1,6 +1,7 @@
 //! `levelstore settle`: everything in a data directory in `.bin` files, as the Go store needs it.
 
 use crate::Verdict;
+use crate::archive;
 use crate::catalogue::Catalogue;
 use crate::json::{Problem, count, title};
 use anyhow::{Context, Result};
@@ -8,6 +9,7 @@ use checkpointer::disk::RealDisk;
 use checkpointer::log::Inline;
 use checkpointer::{Config, Engine, Now, Problems, Settled, Start, Trouble};
 use serde_json::json;
+use std::convert::Infallible;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -32,7 +34,9 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
     let context = || format!("open data directory {}", options.data.display());
     let disk = RealDisk::new(&options.data).with_context(context)?;
     let start = Start::at(now(started));
-    let opened = Engine::open(disk, metrics, Config::default(), &start);
+    let marks = archive::marks_beside(&options.data)?;
+    let open = || Ok::<_, Infallible>(marks);
+    let opened = Engine::open_with(disk, metrics, Config::default(), &start, open);
     let (engine, found) = opened.with_context(context)?;
     let settled = engine.settle(now(started), &Inline, None);
     let closed = engine.close(now(started), &Inline, None);

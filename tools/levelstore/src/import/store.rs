@@ -4,6 +4,7 @@ use super::Options;
 use super::progress::Progress;
 use super::read::{self, Lines};
 use super::report::{Checkpoint, Report};
+use crate::archive;
 use crate::catalogue::Catalogue;
 use crate::json;
 use crate::measure::Meter;
@@ -13,6 +14,7 @@ use checkpointer::disk::RealDisk;
 use checkpointer::log::Budget;
 use checkpointer::{Config, Engine, Now, Start, memstore};
 use ingest::{How, Ingest, Outcome};
+use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -66,8 +68,10 @@ impl Store {
         let (retention, max_future) = (options.retention, options.max_future);
         let config = Config { retention, max_future, ..Config::default() };
         let start = Start { pool: &*pool, ..Start::at(clock.now()) };
-        let (engine, found) =
-            Engine::open(disk, catalogue, config, &start).with_context(context)?;
+        let marks = archive::marks_beside(&options.data)?;
+        let open = || Ok::<_, Infallible>(marks);
+        let opened = Engine::open_with(disk, catalogue, config, &start, open);
+        let (engine, found) = opened.with_context(context)?;
         for problem in found.problems.listed() {
             let path = json::title(&options.data.join(&problem.path));
             writeln!(io::stderr(), "{path}: {}", problem.trouble)?;

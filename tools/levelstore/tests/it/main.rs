@@ -1,6 +1,7 @@
 //! The program as its users run it: arguments in, documents, exit codes and files out.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod archive;
 mod config;
 mod convert;
 mod dump;
