@@ -112,7 +112,8 @@ impl<D: Disk> StoredHost<D> {
         if is_planted(Planted::MarkAfterCapture) {
             let capture = held.tree.capture()?;
             drop(held);
-            drop(self.core.disk().list(self.directory()));
+            // What comes between the two, comes here.
+            drop(self.core.disk().sync_directory(self.directory()));
             return Some((self.lock().buffer.set_checkpoint_mark(), capture));
         }
         let capture = held.tree.capture()?;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::disk::{Entry, EntryKind};
+use crate::planted::{Planted, is_planted};
 
 /// Kinds of snapshots, in the order in which those of one name are loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,8 +89,10 @@ impl Snapshots {
 }
 
 impl Named {
-    fn order(&self) -> (i64, Kind, &str) {
-        (self.number, self.kind, &self.file)
+    fn order(&self) -> (bool, i64, bool, Kind, &str) {
+        let after_late = is_planted(Planted::LateBeforeBin) && self.kind != Kind::Late;
+        let after_bin = is_planted(Planted::JsonAfterBin) && self.kind == Kind::Json;
+        (after_late, self.number, after_bin, self.kind, &self.file)
     }
 }
 

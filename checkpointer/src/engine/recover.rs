@@ -109,7 +109,9 @@ impl<D: Disk> Start<'_, D> {
             }
         }
         let plan = Plan::of(&headers, &named, &found, self.scope.keep_from);
-        found.forget_covered(plan.covered);
+        if !is_planted(Planted::CoveredReplayed) {
+            found.forget_covered(plan.covered);
+        }
         found.next_number = plan.next_number;
         found.segments.retain(|segment| plan.replay.contains(&segment.number));
         let mut started = Started {

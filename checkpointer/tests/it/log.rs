@@ -1,6 +1,6 @@
 //! The log: what was acknowledged is on the disk.
 
-mod crash;
+pub(crate) mod crash;
 mod faults;
 mod kill;
 mod limits;
@@ -11,5 +11,5 @@ mod recovered;
 mod start;
 mod threads;
 mod waiting;
-mod watched;
-mod world;
+pub(crate) mod watched;
+pub(crate) mod world;

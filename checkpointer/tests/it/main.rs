@@ -4,6 +4,7 @@
 
 mod archive;
 mod disk;
+mod engine;
 mod log;
 mod mended;
 mod merge;

@@ -53,7 +53,7 @@ impl Random {
         self.below(count) == 0
     }
 
-    fn pick<'a, T>(&self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&self, from: &'a [T]) -> &'a T {
         &from[usize::try_from(self.below(from.len() as u64)).unwrap()]
     }
 }

@@ -1,0 +1,16 @@
+//! The engine: what was acknowledged is found again, at its time, whatever happens in between.
+
+mod clock;
+mod crash;
+mod defects;
+mod files;
+mod go;
+mod golden;
+mod kill;
+mod planted;
+mod scenarios;
+mod seen;
+mod store;
+mod troubles;
+mod truth;
+mod world;
