@@ -93,13 +93,22 @@ fn loads(engine: &Engine, hosts: usize, minutes: usize, clock: Instant) -> Vec<L
 
 impl Load {
     fn write(&self, minute: usize, clock: Instant) -> Pending<RealDisk> {
+        self.write_as(minute, clock, LOGGED).unwrap()
+    }
+
+    fn write_as(
+        &self,
+        minute: usize,
+        clock: Instant,
+        logging: Logging,
+    ) -> Option<Pending<RealDisk>> {
         let timestamp = START + 60 * i64::try_from(minute).unwrap();
         let values = self.series.iter().zip(&*self.values);
         let samples: Vec<_> = values
             .map(|(series, values)| Sample { series, timestamp, value: values[minute] })
             .filter(|sample| sample.value.is_finite())
             .collect();
-        self.host.write(&samples, now(clock, minute), LOGGED, |_, _| {}).unwrap().pending.unwrap()
+        self.host.write(&samples, now(clock, minute), logging, |_, _| {}).unwrap().pending
     }
 }
 
@@ -173,6 +182,23 @@ fn replay(directory: &Path, size: Size) {
         done.bytes / 1_000_000,
         done.failed
     );
+}
+
+/// The checkpoint alone, without a log to be deleted behind it.
+fn save(directory: &Path, size: Size) {
+    let clock = Instant::now();
+    let (engine, _) = open(directory, clock);
+    let count = (size.hosts * SERIES * size.minutes) as u64;
+    let loads = loads(&engine, size.hosts, size.minutes, clock);
+    for minute in 0..size.minutes {
+        for load in &loads {
+            load.write_as(minute, clock, Logging::Unlogged);
+        }
+    }
+    let all = engine.all();
+    measured("checkpoint of a day, without log", count, || {
+        engine.checkpoint(&all, now(clock, size.minutes), &Inline, None)
+    });
 }
 
 fn recover(directory: &Path, size: Size) {
@@ -269,6 +295,7 @@ fn run(area: &str, size: Size) {
             for part in ["fill", "replay", "recover"] {
                 child(part, directory.path(), size);
             }
+            child("save", tempfile::tempdir_in(".").unwrap().path(), size);
         }
         "pause" => {
             child("pause", directory.path(), Size { minutes: size.minutes.min(200), ..size });
@@ -292,6 +319,7 @@ fn main() {
         return match &**part {
             "fill" => fill(directory, size),
             "replay" => replay(directory, size),
+            "save" => save(directory, size),
             "recover" => recover(directory, size),
             "pause" => pause(directory, size),
             _ => many(directory, size.hosts),
