@@ -4,7 +4,7 @@ use crate::files::Kind;
 use crate::inspect::Form;
 use crate::{
     Verdict, archive, check_config, convert, dump, estimate, generate, import, inspect, load,
-    query, repair, settle, verify,
+    query, repair, serve, settle, verify,
 };
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -23,6 +23,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve: take samples and answer queries, over HTTP and from NATS, in place of the Go server
+    ///
+    /// It takes the Go server's configuration and flags as they are, with one dash or two. SIGTERM and
+    /// SIGINT end it: what has begun is answered, everything is saved. Exit code 1 if something could
+    /// not be saved.
+    Serve(serve::Options),
     /// Show what a log (.wal), a snapshot (.bin, .late, .json) or an archive file (.parquet) holds
     ///
     /// Of a damaged log all records are shown that can be read, of a damaged snapshot where the
@@ -155,6 +161,7 @@ fn target(path: &str) -> Result<PathBuf, String> {
 impl Command {
     pub(crate) fn run(&self, out: &mut impl Write) -> anyhow::Result<Verdict> {
         match self {
+            Self::Serve(options) => serve::run(options, out),
             Self::Inspect { files, json, rows } => {
                 let form = match (rows, json) {
                     (true, _) => Form::Rows,

@@ -1,13 +1,15 @@
-//! `levelstore import`: lines of files or of standard input into a data directory, through the engine.
+//! `levelstore import`: lines of files or of standard input into a data directory, through the engine, or
+//! to a running server.
 
 mod progress;
 mod read;
+mod remote;
 mod report;
 mod store;
 
 use crate::measure::Meter;
 use crate::{Verdict, time};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use progress::Progress;
 use read::Lines;
 use report::{Report, print_faults};
@@ -19,12 +21,22 @@ use store::{Save, Store};
 pub(crate) struct Options {
     /// The data directory, made if it is not there: clusters, in them hosts, in them .bin, .late and
     /// .wal files
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "url", requires = "metrics")]
+    data: Option<PathBuf>,
     /// Metrics with their frequencies: the `metrics` object of a configuration, or a configuration
     /// file
     #[arg(long, value_name = "FILE")]
-    metrics: PathBuf,
+    metrics: Option<PathBuf>,
+    /// A running server instead, by its address: `http://host:8082`
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["data", "metrics", "no_wal", "no_checkpoint", "retention", "max_future"]
+    )]
+    url: Option<String>,
+    /// A file with the token that the server wants
+    #[arg(long, value_name = "FILE", requires = "url")]
+    token_file: Option<PathBuf>,
     /// The cluster of lines that name none
     #[arg(long, value_name = "C")]
     cluster: Option<String>,
@@ -49,8 +61,14 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
+    if let Some(url) = &options.url {
+        return remote::run(options, url, out);
+    }
     let meter = Meter::start();
-    let store = Store::open(options)?;
+    let (Some(data), Some(metrics)) = (&options.data, &options.metrics) else {
+        bail!("--data and --metrics, or --url: where to?")
+    };
+    let store = Store::open(options, data, metrics)?;
     let mut report = Report::default();
     let mut progress = Progress::new(&options.files);
     for path in &options.files {
@@ -63,7 +81,9 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
             return Err(anyhow::Error::new(why).context(format!("import {}", path.display())));
         }
     }
-    report.counted(&store, meter.seconds());
+    report.points = store.points();
+    report.wal_bytes = store.wal_bytes();
+    report.took(meter.seconds());
     let save = if options.no_checkpoint { Save::Log } else { Save::Snapshots };
     let failed = store.close(save, &mut report)?;
     if options.json {

@@ -92,6 +92,8 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
 
 impl Loaded {
     fn document(&self) -> Value {
+        // In this order: what the process holds may grow meanwhile.
+        let (memory, peak) = (measure::rss_bytes(), measure::peak_rss_bytes());
         // Nothing is left to do in the background: blocks are compressed as they are loaded.
         json!({
             "seconds": self.seconds,
@@ -109,8 +111,8 @@ impl Loaded {
             "offline": self.found.offline,
             "unclean": self.found.unclean,
             "newest": self.newest,
-            "peak_rss_bytes": measure::peak_rss_bytes(),
-            "memory_bytes": measure::rss_bytes(),
+            "peak_rss_bytes": peak,
+            "memory_bytes": memory,
             "store_bytes": self.store_bytes,
             "problems": self.problems,
         })

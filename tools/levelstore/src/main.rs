@@ -1,13 +1,15 @@
 //! The `levelstore` program: looks into the files of a metric store, checks, repairs and converts
-//! them, answers from them, and generates load for one. It alone prints, opens files, reads configurations and knows the
+//! them, answers from them, serves them, and generates load for a server. It alone prints, opens files, reads configurations and knows the
 //! clock; what files mean, the format crates say.
 
 mod archive;
 mod catalogue;
 mod check_config;
 mod cli;
+mod client;
 mod config;
 mod convert;
+mod driver;
 mod dump;
 mod estimate;
 mod files;
@@ -20,6 +22,7 @@ mod measure;
 mod pool;
 mod query;
 mod repair;
+mod serve;
 mod settle;
 mod store;
 mod time;
@@ -28,8 +31,14 @@ mod verify;
 mod wal_tree;
 
 use clap::Parser;
+use std::env;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
+use tikv_jemallocator::Jemalloc;
+
+/// Gives memory back that was freed, in the background: that of the system keeps much of it.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// How a command went: the exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +48,7 @@ enum Verdict {
 }
 
 fn main() -> ExitCode {
-    let command = cli::Arguments::parse().command;
+    let command = cli::Arguments::parse_from(serve::normalized(env::args_os())).command;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let done = command.run(&mut out).and_then(|verdict| {
         out.flush()?;

@@ -95,16 +95,20 @@ impl Tokens {
     /// [`KeyError`] if it is no such key.
     pub fn new(public_key: &str, role: Option<String>) -> Result<Self, KeyError> {
         let key = BASE64_STANDARD.decode(public_key.trim()).map_err(|_| KeyError::Base64)?;
-        if key.len() != KEY_LEN {
-            return Err(KeyError::Length(key.len()));
-        }
+        let key = key.try_into().map_err(|key: Vec<u8>| KeyError::Length(key.len()))?;
+        Ok(Self::of_key(key, role))
+    }
+
+    /// Checks tokens with the raw bytes of a key, as [`new`](Self::new).
+    #[must_use]
+    pub fn of_key(key: [u8; KEY_LEN], role: Option<String>) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         // The times are checked here, by the caller's clock; the audience is not ours to know.
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
         let key = DecodingKey::from_ed_der(&key);
-        Ok(Self { key, validation, role, remembered: Mutex::default() })
+        Self { key, validation, role, remembered: Mutex::default() }
     }
 
     /// Checks the value of a header `Authorization`.

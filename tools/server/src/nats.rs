@@ -269,6 +269,10 @@ impl Server {
     /// Writes a message. There is nobody who could send it again: what the log does not take is in
     /// memory alone until the next checkpoint.
     fn write_message(&self, store: &Store, subscription: &Subscription, message: &Message) {
+        if self.is_full() {
+            self.counters.nats.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let (now, how) = (self.clock.now(), How::best_effort());
         let cluster = subscription.cluster_of(&message.subject);
         let outcome = store.ingest.batch(&message.payload, cluster, now, how);

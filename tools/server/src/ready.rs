@@ -52,6 +52,8 @@ struct Degraded {
     hosts_unsynced: u64,
     /// Whether the last write was not let into the log.
     log_refuses: bool,
+    /// Whether there is no memory for more samples.
+    memory_full: bool,
 }
 
 impl Degraded {
@@ -63,11 +65,13 @@ impl Degraded {
             hosts_unsynced: u64::try_from(unsynced.count()).unwrap_or(u64::MAX),
             hosts_offline: store.engine.stats(now).offline,
             log_refuses: server.counters.log_refuses.load(Ordering::Relaxed),
+            memory_full: server.is_full(),
         }
     }
 
     fn is_none(&self) -> bool {
-        self.hosts_offline == 0 && self.hosts_unsynced == 0 && !self.log_refuses
+        let is_written = self.hosts_unsynced == 0 && !self.log_refuses;
+        is_written && self.hosts_offline == 0 && !self.memory_full
     }
 
     fn to_json(&self) -> Vec<u8> {
@@ -78,6 +82,7 @@ impl Degraded {
                 ("hosts_offline", self.hosts_offline),
                 ("hosts_unsynced", self.hosts_unsynced),
                 ("log_refuses", u64::from(self.log_refuses)),
+                ("memory_full", u64::from(self.memory_full)),
             ],
         )
     }

@@ -11,6 +11,7 @@ use checkpointer::{Now, Progress};
 use futures_util::{StreamExt, stream};
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SetOnce};
@@ -90,6 +91,8 @@ pub struct Server {
     pub(crate) clock: Clock,
     pub(crate) tokens: Option<Tokens>,
     pub(crate) limits: Limits,
+    /// Whether nothing is taken, for want of memory.
+    is_full: AtomicBool,
     budget: Budget,
     readers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
@@ -105,7 +108,8 @@ impl Server {
         let (readers, writers) = (at_a_time(limits.readers_max), at_a_time(limits.writers_max));
         let counters = Counters::default();
         let (store, progress) = (SetOnce::new(), Mutex::default());
-        Self { store, progress, counters, clock, tokens, limits, budget, readers, writers }
+        let is_full = AtomicBool::new(false);
+        Self { store, progress, counters, clock, tokens, limits, is_full, budget, readers, writers }
     }
 
     /// Recovery has come so far.
@@ -117,6 +121,16 @@ impl Server {
     /// counts.
     pub fn ready(&self, store: Store) {
         let _ = self.store.set(Arc::new(store));
+    }
+
+    /// Whether there is no memory for more: until there is, bodies of lines are answered 503, and
+    /// messages of NATS are dropped and counted.
+    pub fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
     }
 
     pub(crate) fn store(&self) -> Option<Arc<Store>> {

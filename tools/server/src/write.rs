@@ -29,6 +29,9 @@ pub(crate) async fn answer(State(server): State<Arc<Server>>, request: Request<B
     let cluster = Parameters::of(request.uri()).get("cluster").filter(|name| !name.is_empty());
     let cluster = cluster.map(Cow::into_owned);
     let store = server.ready_store()?;
+    if server.is_full() {
+        return Ok(reply::unavailable("there is no memory for more samples"));
+    }
     let received = server.receive_lines(request).await?;
     let this = Arc::clone(&server);
     let written = server.write(move || {
@@ -69,9 +72,9 @@ fn explained(error: &dyn Error) -> String {
 
 /// The JSON error, with counts by reason and the first of the lines.
 fn listed(outcome: &Outcome) -> Vec<u8> {
-    let message = match &outcome.faults[..] {
-        [] => format!("malformed lines: {}", outcome.malformed),
-        [first, ..] => format!(
+    let message = match outcome.faults.iter().find(|fault| fault.reason.is_malformed()) {
+        None => format!("malformed lines: {}", outcome.malformed),
+        Some(first) => format!(
             "malformed lines: {}; line {}, column {}: {}",
             outcome.malformed, first.line, first.column, first.reason
         ),

@@ -13,13 +13,13 @@ pub(crate) use finding::{Finding, Findings};
 pub(crate) use section::Section;
 
 use crate::catalogue::{Catalogue, Missing};
-use crate::files;
+use crate::{files, generate};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use serde_json::{Map, Value};
-use server::{Main, Nats};
+use serde_json::{Map, Value, json};
+pub(crate) use server::{Address, Main, Nats};
 use std::path::Path;
-use store::MetricStore;
+pub(crate) use store::{Cleanup, MetricStore, Sync};
 
 /// A configuration without fault.
 #[derive(Debug, Serialize)]
@@ -43,6 +43,22 @@ pub(crate) fn read(path: &Path) -> (Option<Config>, Findings) {
     };
     let has_fault = findings.iter().any(|finding| matches!(finding, Finding::Fault(..)));
     (config.filter(|_| !has_fault), findings)
+}
+
+/// What a server is started with that is given no file: it listens to its own machine, and takes what
+/// `levelstore gen` makes.
+pub(crate) fn built_in(directory: &str) -> Option<Config> {
+    let document = json!({
+        "main": {"addr": "127.0.0.1:8082"},
+        "metric-store": {
+            "checkpoints": {"directory": directory},
+            "retention-in-memory": "48h",
+            "memory-cap": 0,
+        },
+        "metrics": generate::configuration(),
+    });
+    let Value::Object(mut document) = document else { return None };
+    of_document(&mut document, &mut Findings::new())
 }
 
 fn of_document(document: &mut Map<String, Value>, findings: &mut Findings) -> Option<Config> {

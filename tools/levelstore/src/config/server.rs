@@ -13,6 +13,8 @@ pub(crate) struct Main {
     #[serde(flatten)]
     pub(crate) tls: Option<Tls>,
     pub(crate) jwt_public_key: Option<PublicKey>,
+    /// Whom a token must name as its role to free and to debug; none: any token will do.
+    pub(crate) jwt_admin_role: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) backend_url: Option<String>,
@@ -56,9 +58,15 @@ impl Main {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let addr = address(section);
         let tls = tls(section);
+        let has_key = section.is_set("jwt-public-key");
         let jwt_public_key = public_key(section);
+        let jwt_admin_role = section.text("jwt-admin-role");
+        if jwt_admin_role.is_some() && !has_key {
+            section.doubt("jwt-admin-role", "has no effect without jwt-public-key");
+        }
         debug(section);
         Some(Self {
+            jwt_admin_role,
             user: section.text("user"),
             group: section.text("group"),
             backend_url: backend_url(section),
@@ -200,6 +208,11 @@ impl Serialize for PublicKey {
 
 impl Secret {
     const SHOWN: &str = "(not shown)";
+
+    /// What it is, for whoever logs in with it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const CHECKPOINT_INTERVAL: Duration = Duration::from_hours(12);
+const MAX_FUTURE: Duration = Duration::from_hours(1);
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -20,6 +22,10 @@ pub(crate) struct MetricStore {
     pub(crate) memory_cap: Option<NonZeroU64>,
     #[serde(serialize_with = "as_text")]
     pub(crate) retention_in_memory: Duration,
+    /// How far ahead of the clock samples may be.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) max_future: Duration,
+    pub(crate) wal: Wal,
     /// None: as many as suit the machine.
     pub(crate) num_workers: Option<NonZeroU64>,
     pub(crate) cleanup: Cleanup,
@@ -35,6 +41,26 @@ pub(crate) struct Checkpoints {
     pub(crate) max_wal_size: Option<NonZeroU64>,
 }
 
+/// When the log is written and synced.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Wal {
+    pub(crate) sync: Sync,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) flush_interval: Duration,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) sync_interval: Duration,
+}
+
+/// When a write is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Sync {
+    None,
+    Flush,
+    Always,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum FileFormat {
@@ -43,7 +69,7 @@ pub(crate) enum FileFormat {
 }
 
 /// What becomes of what is older than the retention.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(tag = "mode", rename_all = "kebab-case")]
 pub(crate) enum Cleanup {
     Delete,
@@ -67,6 +93,8 @@ impl MetricStore {
         let checkpoint_interval = section.duration("checkpoint-interval");
         let memory_cap = memory_cap(section);
         let retention_in_memory = section.duration("retention-in-memory");
+        let max_future = section.duration("max-future");
+        let wal = section.section("wal", Wal::read);
         let num_workers = NonZeroU64::new(section.count("num-workers"));
         let cleanup = section.section("cleanup", Cleanup::read);
         let nats_subscriptions = section.sections("nats-subscriptions", Subscription::read);
@@ -76,6 +104,8 @@ impl MetricStore {
             checkpoint_interval: checkpoint_interval.unwrap_or(CHECKPOINT_INTERVAL),
             memory_cap,
             retention_in_memory: retention_in_memory?,
+            max_future: max_future.unwrap_or(MAX_FUTURE),
+            wal: wal.unwrap_or_default(),
             num_workers,
             cleanup: cleanup.unwrap_or(Cleanup::Delete),
             nats_subscriptions,
@@ -90,6 +120,33 @@ fn memory_cap(section: &mut Section<'_>) -> Option<NonZeroU64> {
         section.fault("memory-cap", format!("{gigabytes} is no size in gigabytes; 0 is no limit"));
     }
     NonZeroU64::new(gigabytes.unsigned_abs())
+}
+
+impl Default for Wal {
+    fn default() -> Self {
+        Self { sync: Sync::Flush, flush_interval: LOG_INTERVAL, sync_interval: LOG_INTERVAL }
+    }
+}
+
+impl Wal {
+    fn read(section: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        let sync = match section.text("sync").as_deref() {
+            None | Some("flush") => Sync::Flush,
+            Some("none") => Sync::None,
+            Some("always") => Sync::Always,
+            Some(other) => {
+                let what = format!("{other:?} is neither \"none\", \"flush\" nor \"always\"");
+                section.fault("sync", what);
+                default.sync
+            }
+        };
+        Self {
+            sync,
+            flush_interval: section.duration("flush-interval").unwrap_or(default.flush_interval),
+            sync_interval: section.duration("sync-interval").unwrap_or(default.sync_interval),
+        }
+    }
 }
 
 impl Default for Checkpoints {

@@ -11,6 +11,7 @@ fn full() -> Value {
             "https-cert-file": "cert.pem",
             "https-key-file": "key.pem",
             "jwt-public-key": "kzfYrYy+TzpanWZHJ5qSdMj5uKUWgq74BWhQG6copP0=",
+            "jwt-admin-role": "admin",
             "user": "cc",
             "group": "hpc",
             "backend-url": "http://localhost:8080",
@@ -27,6 +28,8 @@ fn full() -> Value {
             "checkpoint-interval": "1h30m",
             "memory-cap": 100,
             "retention-in-memory": "48h",
+            "max-future": "30m",
+            "wal": {"sync": "always", "flush-interval": "2s", "sync-interval": "5s"},
             "num-workers": 4,
             "cleanup": {"mode": "archive", "directory": "a"},
             "debug": {"dump-to-file": "", "gops": false},
@@ -135,7 +138,8 @@ fn what_need_not_be_said_has_the_defaults_of_the_go_server() {
     let settings = serde_json::to_value(config.unwrap()).unwrap();
     let expected = json!({
         "main": {
-            "addr": ":80", "jwt-public-key": null, "user": null, "group": null, "backend-url": null
+            "addr": ":80", "jwt-public-key": null, "jwt-admin-role": null, "user": null,
+            "group": null, "backend-url": null
         },
         "nats": null,
         "metric-store": {
@@ -143,6 +147,8 @@ fn what_need_not_be_said_has_the_defaults_of_the_go_server() {
                 "file-format": "wal", "directory": "./var/checkpoints", "max-wal-size": null
             },
             "checkpoint-interval": "12h", "memory-cap": null, "retention-in-memory": "48h",
+            "max-future": "1h",
+            "wal": {"sync": "flush", "flush-interval": "1s", "sync-interval": "1s"},
             "num-workers": null, "cleanup": {"mode": "delete"}, "nats-subscriptions": []
         },
         "metrics": {"m": {"frequency": 60, "aggregation": null}}
@@ -246,6 +252,9 @@ fn what_cannot_be_meant_is_named() {
         ("/metric-store/memory-cap", json!(i64::MAX)),
         ("/metric-store/memory-cap", json!(u64::MAX)),
         ("/metric-store/checkpoints/file-format", json!("avro")),
+        ("/metric-store/wal/sync", json!("sometimes")),
+        ("/metric-store/wal/sync-interval", json!("0s")),
+        ("/metric-store/max-future", json!("-1h")),
         ("/metric-store/cleanup/mode", json!("forget")),
         ("/metric-store/cleanup/directory", json!("")),
         ("/metric-store/nats-subscriptions/0/subscribe-to", json!("")),

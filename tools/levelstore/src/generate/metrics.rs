@@ -3,7 +3,7 @@
 use super::series::Kind;
 use serde_json::{Map, Value, json};
 
-pub(super) const INTERVAL_SECONDS: u32 = 60;
+pub(crate) const INTERVAL_SECONDS: u32 = 60;
 
 /// How series of sub-devices become one of the device above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ const ACCELERATOR: &[Metric] = &[
 ];
 
 /// The `metrics` object of a configuration that takes all that is generated.
-pub(super) fn configuration() -> Value {
+pub(crate) fn configuration() -> Value {
     let metrics = HOST.iter().flat_map(|devices| devices.metrics);
     let entries = metrics.map(|metric| {
         let aggregation = match metric.aggregation {

@@ -6,12 +6,15 @@
 //! any size. Memory is a number per series, and a bounded queue of late lines.
 
 mod arrival;
+mod cluster;
 mod line;
 mod metrics;
 mod options;
 mod random;
 mod series;
 
+pub(crate) use cluster::Cluster;
+pub(crate) use metrics::configuration;
 pub(crate) use options::Options;
 
 use crate::Verdict;
@@ -55,7 +58,7 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
         Ok(Keep::Yes)
     })?;
     files::create(&metrics, |file| {
-        serde_json::to_writer_pretty(&mut *file, &metrics::configuration())?;
+        serde_json::to_writer_pretty(&mut *file, &configuration())?;
         writeln!(file)?;
         Ok(Keep::Yes)
     })

@@ -1,6 +1,5 @@
 //! What an import has done, told.
 
-use super::store::Store;
 use crate::json;
 use crate::measure;
 use anyhow::Result;
@@ -14,15 +13,15 @@ use std::path::Path;
 pub(super) struct Report {
     lines: u64,
     stored: u64,
-    refused: BTreeMap<&'static str, u64>,
+    refused: BTreeMap<String, u64>,
     /// Lines that are no samples.
     messages: u64,
     /// Until the last sample was acknowledged.
     seconds: f64,
     lines_per_second: f64,
-    points: u64,
+    pub(super) points: u64,
     peak_rss_bytes: Option<u64>,
-    wal_bytes: u64,
+    pub(super) wal_bytes: u64,
     pub(super) checkpoint: Option<Checkpoint>,
 }
 
@@ -58,7 +57,19 @@ impl Report {
         self.stored += outcome.stored;
         self.messages += outcome.messages;
         for (reason, lines) in outcome.refused.iter() {
-            *self.refused.entry(Reason::label(reason)).or_default() += lines;
+            self.refuse(Reason::label(reason), lines);
+        }
+    }
+
+    /// So many lines were sent to a server, and so many of them stored.
+    pub(super) fn sent(&mut self, lines: u64, stored: u64) {
+        self.lines += lines;
+        self.stored += stored;
+    }
+
+    pub(super) fn refuse(&mut self, reason: &str, lines: u64) {
+        if lines > 0 {
+            *self.refused.entry(reason.to_owned()).or_default() += lines;
         }
     }
 
@@ -67,11 +78,9 @@ impl Report {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
-    pub(super) fn counted(&mut self, store: &Store, seconds: f64) {
+    pub(super) fn took(&mut self, seconds: f64) {
         self.seconds = seconds;
         self.lines_per_second = self.lines as f64 / seconds.max(1e-9);
-        self.points = store.points();
-        self.wal_bytes = store.wal_bytes();
     }
 
     pub(super) fn json(&mut self, out: &mut impl Write) -> Result<()> {

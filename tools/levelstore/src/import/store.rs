@@ -1,4 +1,4 @@
-//! The engine behind an import, and the thread that drives it.
+//! The engine behind an import.
 
 use super::Options;
 use super::progress::Progress;
@@ -6,29 +6,26 @@ use super::read::{self, Lines};
 use super::report::{Checkpoint, Report};
 use crate::archive;
 use crate::catalogue::Catalogue;
+use crate::driver::{BUDGET, Clock, Driver};
 use crate::json;
 use crate::measure::Meter;
 use crate::pool::Threads;
 use anyhow::{Context, Result, ensure};
 use checkpointer::disk::RealDisk;
-use checkpointer::log::Budget;
+use checkpointer::log::Pool;
 use checkpointer::{Config, Engine, Now, Start, memstore};
 use ingest::{How, Ingest, Outcome};
 use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// A disk that moves nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The driver looks whether it is to end so often.
-const LOOK: Duration = Duration::from_millis(100);
 /// More than any interval of the log: what is due by then is all that there is to do.
 const ALL: Duration = Duration::from_mins(1);
-const BUDGET: Budget = Budget { jobs_max: 256 };
 
 /// What is to be on the disk in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,37 +44,28 @@ pub(super) struct Store {
     driver: Driver,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Clock(Instant);
-
-impl Clock {
-    fn now(self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        Now { unix: unix.try_into().unwrap_or(i64::MAX), uptime: self.0.elapsed() }
-    }
-}
-
 impl Store {
-    pub(super) fn open(options: &Options) -> Result<Self> {
-        let catalogue = Catalogue::read(&options.metrics)?.to_memory();
-        let context = || format!("open data directory {}", options.data.display());
-        fs::create_dir_all(&options.data).with_context(context)?;
-        let disk = RealDisk::new(&options.data).with_context(context)?;
-        let clock = Clock(Instant::now());
+    pub(super) fn open(options: &Options, data: &Path, metrics: &Path) -> Result<Self> {
+        let catalogue = Catalogue::read(metrics)?.to_memory();
+        let context = || format!("open data directory {}", data.display());
+        fs::create_dir_all(data).with_context(context)?;
+        let disk = RealDisk::new(data).with_context(context)?;
+        let clock = Clock::start();
         let pool = Arc::new(Threads::start()?);
         let (retention, max_future) = (options.retention, options.max_future);
         let config = Config { retention, max_future, ..Config::default() };
         let start = Start { pool: &*pool, ..Start::at(clock.now()) };
-        let marks = archive::marks_beside(&options.data)?;
+        let marks = archive::marks_beside(data)?;
         let open = || Ok::<_, Infallible>(marks);
         let opened = Engine::open_with(disk, catalogue, config, &start, open);
         let (engine, found) = opened.with_context(context)?;
         for problem in found.problems.listed() {
-            let path = json::title(&options.data.join(&problem.path));
+            let path = json::title(&data.join(&problem.path));
             writeln!(io::stderr(), "{path}: {}", problem.trouble)?;
         }
         ensure!(found.offline == 0, "{} hosts cannot be read", found.offline);
-        let driver = Driver::start(Arc::clone(&engine), Arc::clone(&pool), clock)?;
+        let lent: Arc<dyn Pool + Send + Sync> = Arc::<Threads>::clone(&pool);
+        let driver = Driver::start(Arc::clone(&engine), lent, clock)?;
         let ingest = Arc::new(Ingest::new(Arc::clone(&engine), ingest::Config::default()));
         let how = if options.no_wal { How::unlogged() } else { How::acknowledged(PATIENCE) };
         let cluster = options.cluster.clone();
@@ -135,32 +123,5 @@ impl Store {
                 Ok(0)
             }
         }
-    }
-}
-
-/// The thread that does what is due.
-struct Driver {
-    is_done: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl Driver {
-    fn start(engine: Arc<Engine>, pool: Arc<Threads>, clock: Clock) -> Result<Self> {
-        let is_done = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&is_done);
-        let drive = move || {
-            while !told.load(SeqCst) {
-                engine.run_due(clock.now(), BUDGET, &*pool);
-                let rest = engine.next_due().saturating_sub(clock.now().uptime);
-                engine.wait_due(rest.min(LOOK));
-            }
-        };
-        let thread = thread::Builder::new().name("driver".into()).spawn(drive);
-        Ok(Self { is_done, thread: thread.context("start threads")? })
-    }
-
-    fn stop(self) {
-        self.is_done.store(true, SeqCst);
-        drop(self.thread.join());
     }
 }

@@ -1,7 +1,9 @@
-//! `levelstore query`: a series, or an aggregate of several, from a data directory.
+//! `levelstore query`: a series, or an aggregate of several, from a data directory, or
+//! from a server.
 
 mod device;
 mod plot;
+mod remote;
 
 use crate::json::{count, legible};
 use crate::store::{Store, is_loss};
@@ -27,12 +29,18 @@ Exit code: 0 fine, 1 no answer, or files of the host are damaged, 2 wrong usage.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The data directory: clusters, in them hosts, in them .bin, .json, .late and .wal files
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "url", requires = "metrics")]
+    data: Option<PathBuf>,
     /// Metrics with their frequencies and aggregations: the `metrics` object of a configuration, or a
     /// configuration file
     #[arg(long, value_name = "FILE")]
-    metrics: PathBuf,
+    metrics: Option<PathBuf>,
+    /// A running server instead, by its address: `http://host:8082`
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "metrics"])]
+    url: Option<String>,
+    /// A file with the token that the server wants
+    #[arg(long, value_name = "FILE", requires = "url")]
+    token_file: Option<PathBuf>,
     /// The cluster
     #[arg(long, value_name = "C")]
     cluster: String,
@@ -69,12 +77,19 @@ pub(crate) struct Options {
 struct Told<'a> {
     options: &'a Options,
     answer: Answer,
-    /// How many series it is an aggregate of, or 1.
-    series: usize,
+    /// How many series it is an aggregate of, or 1; a server does not tell.
+    series: Option<usize>,
 }
 
 pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
-    let store = Store::open(&options.data, Some(&options.metrics))?;
+    if let Some(url) = &options.url {
+        let context = || format!("query {}", options.title());
+        let answer = remote::ask(options, url).with_context(context)?;
+        Told { options, answer, series: None }.tell(out)?;
+        return Ok(Verdict::Fine);
+    }
+    let Some(data) = &options.data else { bail!("--data or --url: from where?") };
+    let store = Store::open(data, options.metrics.as_deref())?;
     let mut answer = None;
     let is_wanted =
         |cluster: &str, host: &str| (cluster, host) == (&options.cluster, &options.host);
@@ -93,16 +108,11 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
         }
     }
     let Some(answer) = answer else {
-        let data = options.data.display();
+        let data = data.display();
         bail!("{data}: there is no host {} in a cluster {}", options.host, options.cluster);
     };
     let told = answer.with_context(|| format!("query {}", options.title()))?;
-    if options.json {
-        serde_json::to_writer(&mut *out, &told.document())?;
-        writeln!(out)?;
-    } else {
-        told.print(out)?;
-    }
+    told.tell(out)?;
     Ok(verdict)
 }
 
@@ -118,7 +128,7 @@ impl Options {
             method: Method::Lttb,
         };
         let selected = host.select(&store.catalogue, &query)?;
-        Ok(Told { options: self, answer: selected.read()?, series: selected.series() })
+        Ok(Told { options: self, answer: selected.read()?, series: Some(selected.series()) })
     }
 
     /// What is asked for.
@@ -139,7 +149,8 @@ struct Document {
     min: Value,
     max: Value,
     samples: u64,
-    series: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series: Option<usize>,
     frequency: i64,
 }
 
@@ -176,7 +187,15 @@ impl std::fmt::Display for Value {
 impl Told<'_> {
     #[expect(clippy::cast_possible_truncation, reason = "the values of one series are f32 exactly")]
     fn value(&self, value: f64) -> Value {
-        if self.series == 1 { Value::Stored(value as f32) } else { Value::Computed(value) }
+        if self.series == Some(1) { Value::Stored(value as f32) } else { Value::Computed(value) }
+    }
+
+    fn tell(&self, out: &mut impl Write) -> Result<()> {
+        if self.options.json {
+            serde_json::to_writer(&mut *out, &self.document())?;
+            return Ok(writeln!(out)?);
+        }
+        self.print(out)
     }
 
     fn document(&self) -> Document {
@@ -200,8 +219,8 @@ impl Told<'_> {
         let Answer { from, to, resolution, ref values, .. } = self.answer;
         let summary = self.answer.summary();
         write!(out, "{}", self.options.title())?;
-        if self.series > 1 {
-            write!(out, ", {} series together", self.series)?;
+        if let Some(series) = self.series.filter(|series| *series > 1) {
+            write!(out, ", {series} series together")?;
         }
         writeln!(out)?;
         let (entries, every) = (count(values.len(), "value"), count_seconds(resolution));

@@ -14,6 +14,7 @@ mod inspect;
 mod load;
 mod query;
 mod repair;
+mod serve;
 mod settle;
 mod verify;
 

@@ -178,7 +178,7 @@ async fn lines_of_several_subjects_go_to_the_cluster_of_tag_subscription_or_subj
     }
     assert_eq!(world.store.engine.clusters().len(), 4);
     world
-        .wait_for("levelstore_ingest_refused_total{source=\"nats\",reason=\"malformed\"}", 4)
+        .wait_for("levelstore_ingest_refused_total{source=\"nats\",reason=\"no_fields\"}", 4)
         .await;
     subscribed.stop().await;
 }

@@ -47,6 +47,23 @@ async fn while_recovery_goes_on_only_its_progress_is_answered() {
 }
 
 #[tokio::test]
+async fn without_memory_lines_are_sent_away_until_there_is_some() {
+    let world = World::new();
+    let line = "cpu_load,cluster=c,hostname=h value=1 1700000040\n";
+    world.server.set_full(true);
+    let answer = world.ask("POST", "/api/write", line).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+    let ready = world.ask("GET", "/-/ready", "").await;
+    assert_eq!((ready.status, &ready.json()["memory_full"]), (503, &json!(1)));
+    let metrics = world.ask("GET", "/metrics", "").await;
+    assert!(metrics.text().contains("\nlevelstore_points 0\n"), "{}", metrics.text());
+
+    world.server.set_full(false);
+    assert_eq!(world.ask("POST", "/api/write", line).await.status, 200);
+    assert_eq!(world.ask("GET", "/-/ready", "").await.status, 200);
+}
+
+#[tokio::test]
 async fn what_the_store_holds_is_in_the_metrics() {
     let world = World::new();
     let lines = "cpu_load,cluster=c,hostname=h value=1 1700000040\n\

@@ -69,7 +69,8 @@ async fn requests_and_lines_are_counted() {
     for line in [
         "levelstore_http_requests_total{path=\"/api/query\",status=\"200\"} 3",
         "levelstore_http_requests_total{path=\"/api/write\",status=\"400\"} 1",
-        "levelstore_ingest_refused_total{source=\"http\",reason=\"malformed\"} 2",
+        "levelstore_ingest_refused_total{source=\"http\",reason=\"no_cluster\"} 1",
+        "levelstore_ingest_refused_total{source=\"http\",reason=\"no_fields\"} 1",
         "levelstore_ingest_samples_total{source=\"nats\"} 0",
     ] {
         assert!(answer.text().lines().any(|had| had == line), "{line}: {}", answer.text());

@@ -1,0 +1,303 @@
+//! The life of a server: listening, recovering, ready, draining, saved.
+
+use super::cap::Cap;
+use super::demo;
+use super::keeper::{self, Duties, Keeper};
+use super::nodes::Nodes;
+use super::notify::Notify;
+use super::privileges;
+use super::setup::Opened;
+use crate::Verdict;
+use crate::config::{Config, MetricStore, Sync};
+use crate::driver::{Clock, Driver};
+use crate::pool::Threads;
+use anyhow::{Context, Result, bail};
+use checkpointer::disk::RealDisk;
+use checkpointer::log::{self, Pool, SyncMode};
+use checkpointer::{Engine, OnProgress, Progress, Recovered, Start};
+use ingest::Ingest;
+use server::{Clock as ServerClock, Drained, Limits, Nats, NatsError, Server, Store};
+use std::fs;
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// The service manager is told no more often how far something has come.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// A store that has recovered, and who works for it.
+struct Recovery {
+    engine: Arc<Engine>,
+    pool: Arc<dyn Pool + Send + std::marker::Sync>,
+    found: Recovered,
+}
+
+/// Serves until a signal comes.
+pub(super) fn run(opened: Opened) -> Result<Verdict> {
+    let runtime = Runtime::new().context("start threads")?;
+    let done = runtime.block_on(live(opened));
+    // What could still run by now reads only: a recovery that nobody waits for.
+    runtime.shutdown_background();
+    done
+}
+
+async fn live(opened: Opened) -> Result<Verdict> {
+    let Opened { config, listener, address, tls, tokens, nats, is_demo, strict } = opened;
+    let mut signals = Signals::new()?;
+    let (clock, notify) = (Clock::start(), Arc::new(Notify::from_environment()));
+    let server_clock = ServerClock::new(move || clock.now());
+    let server = Arc::new(Server::new(server_clock, tokens, Limits::default()));
+    let listener = TcpListener::from_std(listener).context("listen")?;
+    let (stop, stopping) = watch::channel(());
+    let serving = tokio::spawn({
+        let (server, stopping) = (Arc::clone(&server), stopping.clone());
+        async move { server.serve(listener, tls, told(stopping)).await }
+    });
+
+    let store = &config.metric_store;
+    let retention = store.retention_in_memory;
+    let nodes = Arc::new(Nodes::new(config.main.backend_url.as_deref(), retention, clock)?);
+    let progress = progress(&server, &notify, clock);
+    let recovered = recover_aside(config.clone(), strict, Arc::clone(&nodes), clock, progress)?;
+    let Recovery { engine, pool, found } = tokio::select! {
+        recovered = recovered => recovered.context("recovery has failed")??,
+        // It changes nothing, so that it can end anywhere.
+        () = signals.next() => return Ok(Verdict::Fine),
+    };
+    tell(&found);
+
+    let driver = Driver::start(Arc::clone(&engine), Arc::clone(&pool), clock)?;
+    let is_kept = Arc::clone(&nodes);
+    server.ready(Store {
+        engine: Arc::clone(&engine),
+        ingest: Arc::new(Ingest::new(Arc::clone(&engine), ingest::Config::default())),
+        pool: Arc::clone(&pool),
+        is_kept: Arc::new(move |cluster, host| is_kept.is_kept(cluster, host)),
+        recovered: found,
+    });
+    let keeper = Keeper::start(Duties {
+        engine: Arc::clone(&engine),
+        pool: Arc::clone(&pool),
+        server: Arc::clone(&server),
+        nodes,
+        clock,
+        retention,
+        cap: store.memory_cap.map(|gigabytes| Cap { bytes: gigabytes.get() << 30 }),
+        cleanup: store.cleanup.clone(),
+    })?;
+    let mut subscribed = tokio::spawn(subscribe(Arc::clone(&server), nats, stopping));
+    notify.status(&format!("serving on {address}"));
+    notify.ready();
+    tracing::info!("ready");
+    if is_demo {
+        demo::start(address)?;
+    }
+
+    let failed = tokio::select! {
+        () = signals.next() => None,
+        ended = &mut subscribed => Some(ended),
+    };
+    tracing::info!("stopping: requests that have begun are answered, then everything is saved");
+    notify.stopping();
+    drop(stop);
+    drain(serving).await;
+    let failed = match failed {
+        Some(ended) => ended,
+        None => subscribed.await,
+    };
+    let closing = move || {
+        keeper.stop();
+        driver.stop();
+        close(&engine, &*pool, clock, &notify)
+    };
+    let verdict = tokio::task::spawn_blocking(closing).await.context("everything is saved")?;
+    failed.context("nats")?.context("nats")?;
+    Ok(verdict)
+}
+
+/// Receives from NATS, if that is wanted, until the end.
+async fn subscribe(
+    server: Arc<Server>,
+    nats: Option<Nats>,
+    stopping: watch::Receiver<()>,
+) -> Result<(), NatsError> {
+    if let Some(nats) = nats {
+        return server.subscribe(nats, told(stopping)).await;
+    }
+    told(stopping).await;
+    Ok(())
+}
+
+/// Until the sender has gone.
+async fn told(mut stopping: watch::Receiver<()>) {
+    while stopping.changed().await.is_ok() {}
+}
+
+async fn drain(serving: JoinHandle<Drained>) {
+    match serving.await {
+        Ok(Drained::All) => {}
+        Ok(Drained::CutOff { connections }) => {
+            tracing::warn!("{connections} connections took too long, and were cut off");
+        }
+        Err(error) => tracing::error!("serving has failed: {error}"),
+    }
+}
+
+/// Saves everything.
+fn close(engine: &Engine, pool: &dyn Pool, clock: Clock, notify: &Arc<Notify>) -> Verdict {
+    notify.status("saving everything");
+    let done = engine.close(clock.now(), pool, None);
+    for (host, why) in &done.failed {
+        tracing::error!("{host}: not saved, its log stays: {why}");
+    }
+    tracing::info!("saved: {} hosts, {} files, {} bytes", done.hosts, done.files, done.bytes);
+    if done.failed.is_empty() { Verdict::Fine } else { Verdict::Problems }
+}
+
+/// Recovers on a thread of its own: that is no work for the threads that answer.
+fn recover_aside(
+    config: Arc<Config>,
+    strict: bool,
+    nodes: Arc<Nodes>,
+    clock: Clock,
+    progress: OnProgress,
+) -> Result<impl Future<Output = Result<Result<Recovery>, oneshot::error::RecvError>>> {
+    let (done, recovered) = oneshot::channel();
+    let thread = thread::Builder::new().name("recovery".into());
+    let recover = move || {
+        // Nobody waits for it when a signal came first.
+        let _ = done.send(recover(&config, strict, &nodes, clock, Some(progress)));
+    };
+    thread.spawn(recover).context("start threads")?;
+    Ok(recovered)
+}
+
+fn recover(
+    config: &Config,
+    strict: bool,
+    nodes: &Nodes,
+    clock: Clock,
+    progress: Option<OnProgress>,
+) -> Result<Recovery> {
+    let store = &config.metric_store;
+    let directory = &store.checkpoints.directory;
+    let context = || format!("open data directory {}", directory.display());
+    fs::create_dir_all(directory).with_context(context)?;
+    let disk = RealDisk::new(directory).with_context(context)?;
+    let workers = store.num_workers.and_then(|workers| usize::try_from(workers.get()).ok());
+    let pool = match workers.and_then(NonZeroUsize::new) {
+        Some(workers) => Threads::of(workers)?,
+        None => Threads::start()?,
+    };
+    let pool = Arc::new(pool);
+    let now = clock.now();
+    nodes.ask(now.unix.saturating_sub(seconds(store.retention_in_memory)));
+    let is_kept = |cluster: &str, host: &str| nodes.is_kept(cluster, host);
+    let start = Start { now, strict, is_kept: &is_kept, pool: &*pool, progress };
+    let catalogue = config.metrics.to_memory();
+    let (engine, found) =
+        Engine::open(disk, catalogue, engine_config(store), &start).with_context(context)?;
+    Ok(Recovery { engine, pool, found })
+}
+
+fn engine_config(store: &MetricStore) -> checkpointer::Config {
+    let sync = match store.wal.sync {
+        Sync::None => SyncMode::None,
+        Sync::Flush => SyncMode::Flush,
+        Sync::Always => SyncMode::Always,
+    };
+    let (flush_interval, sync_interval) = (store.wal.flush_interval, store.wal.sync_interval);
+    checkpointer::Config {
+        log: log::Config { sync, flush_interval, sync_interval, ..log::Config::default() },
+        retention: Some(seconds(store.retention_in_memory)),
+        max_future: Some(seconds(store.max_future)),
+        checkpoint_interval: Some(store.checkpoint_interval),
+        checkpoint_log_bytes: store.checkpoints.max_wal_size.map(std::num::NonZeroU64::get),
+        ..checkpointer::Config::default()
+    }
+}
+
+/// At least one.
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX).max(1)
+}
+
+/// Tells clients and the service manager how far recovery has come.
+fn progress(server: &Arc<Server>, notify: &Arc<Notify>, clock: Clock) -> OnProgress {
+    let (server, notify) = (Arc::clone(server), Arc::clone(notify));
+    let told_at = Mutex::new(None);
+    Arc::new(move |progress: Progress| {
+        server.recovering(progress);
+        let now = clock.now().uptime;
+        let mut told_at = told_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if told_at.is_none_or(|at: Duration| now >= at.saturating_add(STATUS_EVERY)) {
+            *told_at = Some(now);
+            let Progress { hosts, hosts_total, .. } = progress;
+            notify.status(&format!("recovering: {hosts} of {hosts_total} hosts"));
+        }
+    })
+}
+
+/// What the start has found.
+fn tell(found: &Recovered) {
+    for problem in found.problems.listed() {
+        tracing::warn!("{problem}");
+    }
+    if found.problems.others() > 0 {
+        tracing::warn!("{} more problems", found.problems.others());
+    }
+    tracing::info!(
+        "recovered: {} hosts, {} offline; {} values of {} snapshots, {} records of {} log segments{}",
+        found.hosts,
+        found.offline,
+        found.points,
+        found.snapshots,
+        found.records,
+        found.segments,
+        if found.unclean { "; the server had not been stopped well" } else { "" }
+    );
+}
+
+/// Deletes what is older than the retention, and that is all.
+pub(super) fn clean_up(config: &Config, strict: bool) -> Result<Verdict> {
+    privileges::drop_to(config.main.user.as_deref(), config.main.group.as_deref())?;
+    let (clock, retention) = (Clock::start(), config.metric_store.retention_in_memory);
+    let nodes = Nodes::new(config.main.backend_url.as_deref(), retention, clock)?;
+    let Recovery { engine, pool, found } = recover(config, strict, &nodes, clock, None)?;
+    tell(&found);
+    if !nodes.is_known() {
+        bail!("main.backend-url: nothing is deleted while it is not known which hosts are in use");
+    }
+    keeper::delete(&engine, &*pool, &nodes, engine.oldest(clock.now()));
+    Ok(close(&engine, &*pool, clock, &Arc::new(Notify::from_environment())))
+}
+
+/// What ends a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let of = |kind| signal(kind).context("wait for signals");
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
