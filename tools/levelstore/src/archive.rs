@@ -91,14 +91,27 @@ fn own_directory(checkpoints: &Path) -> Result<PathBuf> {
     Ok(whole.with_file_name(name))
 }
 
-/// Up to where the hosts of a data directory are archived: who opens it must know.
-pub(crate) fn marks_beside(checkpoints: &Path) -> Result<Marks> {
+/// The archive of a data directory in `directory`, which is made if it is not there.
+pub(crate) fn open(checkpoints: &Path, directory: &Path) -> Result<Archive<RealDisk>> {
     let own = own_directory(checkpoints)?;
-    if !own.exists() {
-        return Ok(Marks::default());
-    }
-    let disk = RealDisk::new(&own).with_context(|| format!("open {}", own.display()))?;
-    checkpointer::archive::marks(disk).with_context(|| format!("read {}", own.display()))
+    let own = RealDisk::make(&own).with_context(|| format!("make {}", own.display()))?;
+    let files = RealDisk::make(directory);
+    let files = files.with_context(|| format!("make {}", directory.display()))?;
+    Ok(Archive::new(own, files, show(&fs::canonicalize(directory)?)))
+}
+
+/// Up to where the hosts of a data directory are archived: who opens it must know, as soon as it is
+/// locked.
+pub(crate) fn marks_beside(checkpoints: &Path) -> io::Result<Marks> {
+    let marks = || {
+        let own = own_directory(checkpoints)?;
+        if !own.exists() {
+            return Ok(Marks::default());
+        }
+        let disk = RealDisk::new(&own).with_context(|| format!("open {}", own.display()))?;
+        checkpointer::archive::marks(disk).with_context(|| format!("read {}", own.display()))
+    };
+    marks().map_err(|error: anyhow::Error| io::Error::other(format!("{error:#}")))
 }
 
 // ---- the run ----
@@ -114,12 +127,7 @@ fn archive(options: &RunOptions, out: &mut impl Write) -> Result<Verdict> {
     };
     let disk = RealDisk::new(checkpoints)
         .with_context(|| format!("open data directory {}", checkpoints.display()))?;
-    let own = own_directory(checkpoints)?;
-    let own = RealDisk::make(&own).with_context(|| format!("make {}", own.display()))?;
-    let files = RealDisk::make(directory);
-    let files = files.with_context(|| format!("make {}", directory.display()))?;
-    let archive = Archive::new(own, files, show(&fs::canonicalize(directory)?));
-
+    let archive = open(checkpoints, directory)?;
     let pool = Threads::start()?;
     let now = Now { unix: now()?, uptime: Duration::ZERO };
     // Of the data only what the logs hold alone is wanted in memory: nothing else is to be saved.

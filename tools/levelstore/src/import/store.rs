@@ -15,7 +15,6 @@ use checkpointer::disk::RealDisk;
 use checkpointer::log::Pool;
 use checkpointer::{Config, Engine, Now, Start, memstore};
 use ingest::{How, Ingest, Outcome};
-use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -55,9 +54,8 @@ impl Store {
         let (retention, max_future) = (options.retention, options.max_future);
         let config = Config { retention, max_future, ..Config::default() };
         let start = Start { pool: &*pool, ..Start::at(clock.now()) };
-        let marks = archive::marks_beside(data)?;
-        let open = || Ok::<_, Infallible>(marks);
-        let opened = Engine::open_with(disk, catalogue, config, &start, open);
+        let marks = || archive::marks_beside(data);
+        let opened = Engine::open_with(disk, catalogue, config, &start, marks);
         let (engine, found) = opened.with_context(context)?;
         for problem in found.problems.listed() {
             let path = json::title(&data.join(&problem.path));

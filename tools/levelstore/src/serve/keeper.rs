@@ -5,13 +5,15 @@
 
 use super::cap::Cap;
 use super::nodes::Nodes;
-use crate::config::Cleanup;
 use crate::driver::Clock;
 use crate::measure;
 use anyhow::{Context, Result};
+use checkpointer::archive::{Archive, Run};
+use checkpointer::disk::RealDisk;
 use checkpointer::log::Pool;
-use checkpointer::{Branch, Engine, Freed};
+use checkpointer::{Branch, Engine, Freed, MergeLimits, Now};
 use server::Server;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -23,6 +25,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// How long the system may take to get memory back that was freed.
 const GIVE_BACK: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(500);
+/// A host keeps so many snapshots of a day; and so much is merged at a time.
+const MERGE: MergeLimits =
+    MergeLimits { files_per_day_max: 8, bytes_max: 8 << 30, files_max: 100_000 };
 
 /// What has to be done, and with what.
 pub(super) struct Duties {
@@ -34,7 +39,8 @@ pub(super) struct Duties {
     pub(super) retention: Duration,
     /// None: no limit.
     pub(super) cap: Option<Cap>,
-    pub(super) cleanup: Cleanup,
+    /// Where what is older than the retention goes; None: it is deleted.
+    pub(super) archive: Option<Arc<Archive<RealDisk>>>,
 }
 
 /// The thread that does it.
@@ -96,11 +102,8 @@ impl Duties {
         let is_kept = |cluster: &str, host: &str| self.nodes.is_kept(cluster, host);
         let freed = self.engine.free(oldest, &everything(), &is_kept, now, &*self.pool);
         tell("older than the retention", &freed);
-        match self.cleanup {
-            Cleanup::Delete => delete(&self.engine, &*self.pool, &self.nodes, oldest),
-            // The start has refused it.
-            Cleanup::Archive { .. } => {}
-        }
+        clean_up(&self.engine, self.archive.as_deref(), &*self.pool, &self.nodes, now);
+        merge(&self.engine, &*self.pool, now);
         true
     }
 
@@ -133,8 +136,53 @@ impl Duties {
     }
 }
 
+/// Archives what is older than the retention, and deletes snapshots with nothing else in them.
+pub(super) fn clean_up(
+    engine: &Engine,
+    archive: Option<&Archive<RealDisk>>,
+    pool: &dyn Pool,
+    nodes: &Nodes,
+    now: Now,
+) {
+    match archive {
+        Some(archive) => self::archive(engine, archive, pool, nodes, now),
+        None => delete(engine, pool, nodes, engine.oldest(now)),
+    }
+}
+
+fn archive(engine: &Engine, archive: &Archive<RealDisk>, pool: &dyn Pool, nodes: &Nodes, now: Now) {
+    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let is_kept = |cluster: &str, host: &str| nodes.is_kept(cluster, host);
+    let run = Run { now, pool, workers, is_kept: &is_kept, progress: None };
+    match archive.run(engine, engine.oldest(now), &run) {
+        Ok(done) => {
+            if done.rows > 0 || done.snapshots_retired > 0 {
+                let (rows, files, retired) = (done.rows, done.files.len(), done.snapshots_retired);
+                tracing::info!(
+                    "{rows} rows archived in {files} files, {retired} snapshots deleted"
+                );
+            }
+            for (host, why) in &done.problems {
+                tracing::error!("{host}: not archived: {why}");
+            }
+        }
+        Err(error) => tracing::error!("archive: {:#}", anyhow::Error::from(error)),
+    }
+}
+
+/// Few snapshots of many, so that neither a start nor a run has to open thousands.
+fn merge(engine: &Engine, pool: &dyn Pool, now: Now) {
+    let merged = engine.merge(&engine.all(), MERGE, now, pool);
+    if merged.merges > 0 {
+        tracing::info!("{} snapshots merged into {}", merged.sources, merged.files);
+    }
+    for (host, why) in &merged.failed {
+        tracing::error!("{host}: snapshots cannot be merged: {why}");
+    }
+}
+
 /// Deletes snapshots with nothing in them that is inside the retention.
-pub(super) fn delete(engine: &Engine, pool: &dyn Pool, nodes: &Nodes, oldest: i64) {
+fn delete(engine: &Engine, pool: &dyn Pool, nodes: &Nodes, oldest: i64) {
     let deleted = engine.delete(oldest, &|cluster, host| nodes.is_kept(cluster, host), pool);
     if deleted.snapshots > 0 {
         tracing::info!("{} snapshots deleted", deleted.snapshots);

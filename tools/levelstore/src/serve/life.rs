@@ -8,10 +8,12 @@ use super::notify::Notify;
 use super::privileges;
 use super::setup::Opened;
 use crate::Verdict;
-use crate::config::{Config, MetricStore, Sync};
+use crate::archive;
+use crate::config::{Cleanup, Config, MetricStore, Sync};
 use crate::driver::{Clock, Driver};
 use crate::pool::Threads;
 use anyhow::{Context, Result, bail};
+use checkpointer::archive::Archive;
 use checkpointer::disk::RealDisk;
 use checkpointer::log::{self, Pool, SyncMode};
 use checkpointer::{Engine, OnProgress, Progress, Recovered, Start};
@@ -19,6 +21,7 @@ use ingest::Ingest;
 use server::{Clock as ServerClock, Drained, Limits, Nats, NatsError, Server, Store};
 use std::fs;
 use std::future::Future;
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -37,6 +40,8 @@ struct Recovery {
     engine: Arc<Engine>,
     pool: Arc<dyn Pool + Send + std::marker::Sync>,
     found: Recovered,
+    /// Where what ages out goes; None: it is deleted.
+    archive: Option<Arc<Archive<RealDisk>>>,
 }
 
 /// Serves until a signal comes.
@@ -66,7 +71,7 @@ async fn live(opened: Opened) -> Result<Verdict> {
     let nodes = Arc::new(Nodes::new(config.main.backend_url.as_deref(), retention, clock)?);
     let progress = progress(&server, &notify, clock);
     let recovered = recover_aside(config.clone(), strict, Arc::clone(&nodes), clock, progress)?;
-    let Recovery { engine, pool, found } = tokio::select! {
+    let Recovery { engine, pool, found, archive } = tokio::select! {
         recovered = recovered => recovered.context("recovery has failed")??,
         // It changes nothing, so that it can end anywhere.
         () = signals.next() => return Ok(Verdict::Fine),
@@ -90,7 +95,7 @@ async fn live(opened: Opened) -> Result<Verdict> {
         clock,
         retention,
         cap: store.memory_cap.map(|gigabytes| Cap { bytes: gigabytes.get() << 30 }),
-        cleanup: store.cleanup.clone(),
+        archive,
     })?;
     let mut subscribed = tokio::spawn(subscribe(Arc::clone(&server), nats, stopping));
     notify.status(&format!("serving on {address}"));
@@ -202,9 +207,17 @@ fn recover(
     let is_kept = |cluster: &str, host: &str| nodes.is_kept(cluster, host);
     let start = Start { now, strict, is_kept: &is_kept, pool: &*pool, progress };
     let catalogue = config.metrics.to_memory();
-    let (engine, found) =
-        Engine::open(disk, catalogue, engine_config(store), &start).with_context(context)?;
-    Ok(Recovery { engine, pool, found })
+    let archive = match &store.cleanup {
+        Cleanup::Archive { directory: into } => Some(Arc::new(archive::open(directory, into)?)),
+        Cleanup::Delete => None,
+    };
+    let marks = || match &archive {
+        Some(archive) => archive.marks().map_err(io::Error::other),
+        None => archive::marks_beside(directory),
+    };
+    let opened = Engine::open_with(disk, catalogue, engine_config(store), &start, marks);
+    let (engine, found) = opened.with_context(context)?;
+    Ok(Recovery { engine, pool, found, archive })
 }
 
 fn engine_config(store: &MetricStore) -> checkpointer::Config {
@@ -270,12 +283,12 @@ pub(super) fn clean_up(config: &Config, strict: bool) -> Result<Verdict> {
     privileges::drop_to(config.main.user.as_deref(), config.main.group.as_deref())?;
     let (clock, retention) = (Clock::start(), config.metric_store.retention_in_memory);
     let nodes = Nodes::new(config.main.backend_url.as_deref(), retention, clock)?;
-    let Recovery { engine, pool, found } = recover(config, strict, &nodes, clock, None)?;
+    let Recovery { engine, pool, found, archive } = recover(config, strict, &nodes, clock, None)?;
     tell(&found);
     if !nodes.is_known() {
         bail!("main.backend-url: nothing is deleted while it is not known which hosts are in use");
     }
-    keeper::delete(&engine, &*pool, &nodes, engine.oldest(clock.now()));
+    keeper::clean_up(&engine, archive.as_deref(), &*pool, &nodes, clock.now());
     Ok(close(&engine, &*pool, clock, &Arc::new(Notify::from_environment())))
 }
 

@@ -2,8 +2,8 @@
 //! and whom to be afterwards.
 
 use super::{Options, privileges};
-use crate::config::{self, Address, Cleanup, Config, Finding, Main};
-use anyhow::{Context, Result, bail};
+use crate::config::{self, Address, Config, Finding, Main};
+use anyhow::{Context, Result};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use server::{Login, Nats, Subscription, Tls, Tokens};
 use std::fs;
@@ -47,9 +47,6 @@ pub(super) fn config(options: &Options) -> Result<Config> {
     }
     let config = config.filter(|_| faults.is_empty());
     let config = config.with_context(|| format!("{}: {}", path.display(), faults.join("; ")))?;
-    if let Cleanup::Archive { .. } = config.metric_store.cleanup {
-        bail!("metric-store.cleanup.mode: \"archive\" is not there yet; \"delete\" is");
-    }
     Ok(config)
 }
 

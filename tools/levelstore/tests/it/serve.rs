@@ -236,11 +236,7 @@ fn a_configuration_that_cannot_be_served_is_refused_with_its_key() {
     for (pointer, value, key) in [
         ("/metric-store/memory-cap", json!(null), "metric-store.memory-cap"),
         ("/metric-store/retention-in-memory", json!("2d"), "metric-store.retention-in-memory"),
-        (
-            "/metric-store/cleanup",
-            json!({"mode": "archive", "directory": "x"}),
-            "metric-store.cleanup.mode",
-        ),
+        ("/metric-store/cleanup", json!({"mode": "archive"}), "metric-store.cleanup.directory"),
         ("/main/user", json!("nobody-of-that-name"), "main.user"),
     ] {
         let directory = tempfile::tempdir().unwrap();
