@@ -67,7 +67,7 @@ impl World {
         self.write_samples(host, &last);
     }
 
-    fn write_samples(&self, host: &TestHost, samples: &[(usize, i64, u32)]) {
+    pub(super) fn write_samples(&self, host: &TestHost, samples: &[(usize, i64, u32)]) {
         if samples.is_empty() {
             return;
         }
