@@ -102,3 +102,37 @@ fn what_is_missing_is_wrong_usage() {
         assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     }
 }
+
+#[test]
+fn the_server_archives_what_is_older_than_the_retention_and_nobody_takes_it_again() {
+    let directory = data();
+    let [checkpoints, into, configuration, lines] =
+        ["checkpoints", "archive", "config.json", "again.lp"]
+            .map(|name| directory.path().join(name));
+    let metrics = serde_json::json!({"load": {"frequency": 60, "aggregation": null}});
+    let config = serde_json::json!({
+        "main": {"addr": "127.0.0.1:0"},
+        "metric-store": {
+            "checkpoints": {"directory": checkpoints},
+            "memory-cap": 0,
+            "retention-in-memory": "1h",
+            "cleanup": {"mode": "archive", "directory": into},
+        },
+        "metrics": metrics,
+    });
+    fs::write(&configuration, config.to_string()).unwrap();
+    let output = run(&["serve", "-config", show(&configuration), "-cleanup-checkpoints"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let (verified, code) = verify(directory.path());
+    assert_eq!((code, verified["rows"].as_u64()), (0, Some(10)), "{verified}");
+    for host in ["c/h1", "c/h2"] {
+        assert_eq!(files(&checkpoints.join(host)), Vec::<PathBuf>::new(), "deleted");
+    }
+
+    let line = format!("load,cluster=c,hostname=h1,type=socket,type-id=0 value=9 {START}\n");
+    fs::write(&lines, line).unwrap();
+    let of = ["--data", show(&checkpoints), "--metrics", show(&configuration), show(&lines)];
+    let (imported, code) = json(&[&["import", "--json"][..], &of].concat());
+    assert_eq!((code, imported["stored"].as_u64()), (1, Some(0)), "{imported}");
+    assert_eq!(imported["refused"], serde_json::json!({"too_old": 1}));
+}
