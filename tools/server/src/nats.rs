@@ -1,7 +1,7 @@
 //! Subscriptions to NATS: every message is a body of lines.
 //!
-//! What was received is written, at shutdown too: a subscription is ended first, then everything that
-//! has come is written. NATS keeps nothing for us, so what is not taken in time is lost: it waits in
+//! What was received is written, at shutdown too: everything that the NATS server had for us by then is
+//! taken first, then the subscriptions end, then what has come is written. NATS keeps nothing for us, so what is not taken in time is lost: it waits in
 //! a queue that is bounded in bytes, and what does not fit is counted. A connection that breaks is
 //! made again, for ever.
 
@@ -9,6 +9,7 @@ use crate::counters::{NatsCounters, Source};
 use crate::state::Server;
 use crate::store::Store;
 use async_nats::{Client, ConnectOptions, Event, Message, Subscriber};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use ingest::How;
 use std::fmt;
@@ -16,6 +17,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,6 +25,9 @@ use tokio::time::timeout;
 
 /// How many messages are written at a time.
 const MESSAGES_AT_A_TIME: usize = 64;
+/// How long what is under way is waited for at the end, when the NATS server does not answer or does
+/// not let us ask.
+const UNDER_WAY_MAX: Duration = Duration::from_secs(2);
 
 /// Which NATS server, and what is received from it.
 #[derive(Clone, Debug)]
@@ -144,6 +149,9 @@ impl Server {
             ));
         }
         stop.await;
+        if timeout(UNDER_WAY_MAX, delivered(&client)).await.is_err() {
+            tracing::warn!("nats: what is under way cannot be waited for");
+        }
         drop((stopping, stopped));
         while tasks.join_next().await.is_some() {}
         Ok(())
@@ -179,6 +187,17 @@ async fn connect(nats: &Nats, counters: Arc<NatsCounters>) -> Result<Client, Nat
     })
 }
 
+/// Waits until everything is here that the NATS server had for us when it was asked: a message to
+/// ourselves comes behind all of it. (A subscription that is drained ends without waiting for what
+/// is under way.)
+async fn delivered(client: &Client) {
+    let inbox = client.new_inbox();
+    let Ok(mut last) = client.subscribe(inbox.clone()).await else { return };
+    if client.publish(inbox, Bytes::new()).await.is_ok() {
+        last.next().await;
+    }
+}
+
 /// Takes messages as they come, so that NATS never finds us slow.
 struct Receiver {
     queue: UnboundedSender<Message>,
@@ -207,8 +226,8 @@ impl Receiver {
                 }
             }
         }
-        // What is under way still comes; then the subscription ends by itself. Unless the connection
-        // is broken: nothing is under way then.
+        // What is here is still taken; then the subscription ends by itself. Unless the connection
+        // is broken.
         if subscriber.drain().await.is_err() {
             return;
         }
