@@ -169,6 +169,7 @@ async fn connect(nats: &Nats, counters: Arc<NatsCounters>) -> Result<Client, Nat
             Event::SlowConsumer(_) => {
                 counters.slow.fetch_add(1, Ordering::Relaxed);
             }
+            Event::Closed => tracing::info!("nats: closed"),
             other => tracing::warn!("nats: {other}"),
         }
         std::future::ready(())

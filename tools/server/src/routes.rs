@@ -1,7 +1,8 @@
 //! Which path is answered by what, and who may ask.
 //!
 //! Every path is there with and without a slash at its end. Below `/api/` a token is asked for, if
-//! there is a key to check it with; for what is not there, too, so that nobody learns what is.
+//! there is a key to check it with; for what is not there, too, so that nobody learns what is. Who is
+//! sent away is counted for all paths together.
 
 use crate::auth::Wants;
 use crate::reply::{self, Reply};
@@ -15,6 +16,7 @@ use axum::http::{HeaderValue, Request, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 const API: &str = "/api/";
@@ -86,6 +88,8 @@ async fn guard(State(server): State<Arc<Server>>, request: Request<Body>, next: 
         };
         let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
         if let Err(denied) = tokens.check(header, wants, server.clock.unix()) {
+            let status = StatusCode::UNAUTHORIZED.as_u16();
+            server.counters.request(API, status, Duration::ZERO);
             return reply::text(StatusCode::UNAUTHORIZED, format!("{denied}\n"));
         }
     }

@@ -149,3 +149,14 @@ fn a_key_is_standard_base64_of_32_bytes() {
     }
     assert!(Tokens::new(&format!(" {PUBLIC}\n"), None).is_ok());
 }
+
+#[tokio::test]
+async fn who_is_sent_away_is_counted() {
+    let world = world(None);
+    for path in ["/api/query", "/api/nothing/"] {
+        assert_eq!(ask(&world, "GET", path, "Bearer x").await.status, 401);
+    }
+    let page = ask(&world, "GET", "/metrics", "").await;
+    let counted = r#"levelstore_http_requests_total{path="/api/",status="401"} 2"#;
+    assert!(page.text().lines().any(|line| line == counted), "{}", page.text());
+}
