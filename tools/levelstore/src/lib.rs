@@ -33,12 +33,8 @@ mod wal_tree;
 use clap::Parser;
 use std::env;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
-use tikv_jemallocator::Jemalloc;
-
-/// Gives memory back that was freed, in the background: that of the system keeps much of it.
-#[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// How a command went: the exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +43,9 @@ enum Verdict {
     Problems,
 }
 
-fn main() -> ExitCode {
+/// Does what the arguments say.
+#[must_use]
+pub fn run() -> ExitCode {
     let command = cli::Arguments::parse_from(serve::normalized(env::args_os())).command;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let done = command.run(&mut out).and_then(|verdict| {
@@ -64,6 +62,15 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// What `levelstore check-config` has to say about a file, and whether nothing is wrong with it.
+///
+/// # Errors
+///
+/// What it says cannot be written.
+pub fn check_config(path: &Path, json: bool, mut out: impl Write) -> anyhow::Result<bool> {
+    Ok(check_config::run(path, json, &mut out)? == Verdict::Fine)
 }
 
 /// `levelstore inspect FILE | head` needs no message, but what was asked for was not all told.

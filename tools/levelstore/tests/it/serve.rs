@@ -289,7 +289,7 @@ fn assert_has(running: &Running, acknowledged: &Acknowledged) {
 
 #[test]
 fn a_server_that_is_killed_under_load_has_every_line_that_was_answered_200() {
-    let rounds = std::env::var(ROUNDS).map_or(10, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var(ROUNDS).map_or(100, |rounds| rounds.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();
     let configuration = configuration(directory.path());
     let (mut all, mut last) = (Acknowledged::new(), Acknowledged::new());
