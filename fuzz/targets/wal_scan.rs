@@ -11,7 +11,7 @@ mod crumbs;
 use crumbs::Crumbs;
 use libfuzzer_sys::fuzz_target;
 use wal_format::{
-    Cause, End, FILE_HEADER_LEN, FILE_MAGIC, Found, Gap, Names, Reader, Record, Scan, Tally,
+    Cause, End, FILE_HEADER_LEN, FILE_MAGIC, Found, Gap, Known, Names, Reader, Record, Scan, Tally,
     Verdict,
 };
 
@@ -29,6 +29,7 @@ fuzz_target!(|log: &[u8]| {
         }
     }
     a_stream_says_the_same(log, &found, &scan);
+    what_is_known_makes_no_difference(log, &found, &scan);
 });
 
 fn every_byte_is_accounted_for(log: &[u8], found: &[Found<'_>], end: End, tally: Tally) {
@@ -126,6 +127,27 @@ fn a_stream_says_the_same(log: &[u8], found: &[Found<'_>], scan: &Scan<'_>) {
     }
     assert_eq!(reader.next().expect("the source never fails"), None);
     assert_eq!(reader.end(), scan.end());
+    assert_eq!(reader.verdict(), scan.verdict());
+    assert_eq!(reader.tally(), scan.tally());
+}
+
+fn what_is_known_makes_no_difference(log: &[u8], found: &[Found<'_>], scan: &Scan<'_>) {
+    let mut records = found.iter().filter_map(|found| match found {
+        Found::Record(located) => Some(located.record),
+        Found::Damaged(_) => None,
+    });
+    let mut known = Known::default();
+    let mut reader = Reader::new(Crumbs::of(log));
+    let read = reader.read_known(
+        &mut known,
+        |names| names.to_buf(),
+        |names, record| {
+            assert_eq!(names.as_names(), record.names);
+            assert!(records.next().is_some_and(|expected| same(&expected, record)));
+        },
+    );
+    read.expect("the source never fails");
+    assert_eq!(records.next(), None);
     assert_eq!(reader.verdict(), scan.verdict());
     assert_eq!(reader.tally(), scan.tally());
 }

@@ -3,7 +3,7 @@
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use std::num::NonZeroU32;
-use wal_format::{Found, NamesBuf, Reader, Record, Scan, encode_file_header};
+use wal_format::{Found, Known, NamesBuf, Reader, Record, Scan, encode_file_header};
 
 /// One host's batch: so many records, each of another series.
 const SERIES: usize = 632;
@@ -83,6 +83,21 @@ fn read_as_a_stream(bencher: Bencher<'_, '_>) {
                 sum += located.record.value;
             }
             sum
+        });
+}
+
+/// As a start does it.
+#[divan::bench]
+fn read_known(bencher: Bencher<'_, '_>) {
+    let log = log();
+    bencher
+        .counter(ItemsCount::new(SERIES * BATCHES))
+        .counter(BytesCount::of_slice(&log))
+        .bench_local(|| {
+            let mut known = Known::default();
+            let mut reader = Reader::new(&log[..]);
+            let read = reader.read_known(&mut known, |_| 0.0, |sum, record| *sum += record.value);
+            (read.is_ok(), known)
         });
 }
 

@@ -126,10 +126,15 @@ impl Machine {
     /// Notes that a valid record of `len` bytes comes next, and returns its offset.
     pub(crate) fn pass_record(&mut self, len: usize) -> u64 {
         let offset = self.at;
-        self.at += len as u64;
-        self.tally.records += 1;
-        self.tally.record_bytes += len as u64;
+        self.pass_records(1, len);
         offset
+    }
+
+    /// Notes that so many valid records come next, of so many bytes in sum.
+    pub(crate) fn pass_records(&mut self, records: u64, bytes: usize) {
+        self.at += bytes as u64;
+        self.tally.records += records;
+        self.tally.record_bytes += bytes as u64;
     }
 
     /// Goes on with `window`, the bytes from [`Machine::keeps_from`] on; `last` if the log ends with

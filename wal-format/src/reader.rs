@@ -1,7 +1,10 @@
 //! Reading a segment from a stream, in bounded memory.
 
-use crate::found::{End, Found, Tally, Verdict};
+use crate::found::{End, Found, Located, Tally, Verdict};
+use crate::known::Known;
 use crate::machine::{Machine, SEARCH_WINDOW, Step};
+use crate::names::Names;
+use crate::record::Record;
 use std::io::{self, ErrorKind, Read};
 
 /// How much is asked of the source at a time.
@@ -88,6 +91,56 @@ impl<R: Read> Reader<R> {
                 Step::End => return Ok(None),
             }
         }
+    }
+
+    /// Reads to the end of the log: `each` gets every record in order, with what is known of its
+    /// series; `make` makes that when a series comes for the first time. Damage is in
+    /// [`Reader::tally`] and [`Reader::verdict`] afterwards.
+    ///
+    /// See [`Known`] for an example.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::next`].
+    pub fn read_known<T>(
+        &mut self,
+        known: &mut Known<T>,
+        mut make: impl FnMut(Names<'_>) -> T,
+        mut each: impl FnMut(&mut T, &Record<'_>),
+    ) -> io::Result<()> {
+        loop {
+            self.pass_expected(known, &mut each);
+            match self.next()? {
+                Some(Found::Record(Located { record, .. })) => {
+                    if let Some(value) = known.find(&record, &mut make) {
+                        each(value, &record);
+                    }
+                }
+                Some(Found::Damaged(_)) => {}
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes the records from the window that are expected, up to the first that is not.
+    #[inline]
+    fn pass_expected<T>(
+        &mut self,
+        known: &mut Known<T>,
+        each: &mut impl FnMut(&mut T, &Record<'_>),
+    ) {
+        if !self.machine.expects_record() {
+            return;
+        }
+        let from = self.offset_in_buffer();
+        let window = self.buffer.get(from..self.filled).unwrap_or_default();
+        let (mut rest, mut records) = (window, 0);
+        while let Some((value, record, behind)) = known.split_expected(rest) {
+            each(value, &record);
+            records += 1;
+            rest = behind;
+        }
+        self.machine.pass_records(records, window.len() - rest.len());
     }
 
     /// How the log ends; `None` until [`Reader::next`] has returned `None`.

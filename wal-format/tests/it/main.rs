@@ -6,5 +6,6 @@ mod bytes;
 mod damage;
 mod golden;
 mod hostile;
+mod known;
 mod random;
 mod reader;

@@ -72,14 +72,14 @@ fn a_record() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[derive(Clone, Debug)]
-enum Damage {
+pub(crate) enum Damage {
     Flip(usize, u8),
     Remove(usize, usize),
     Insert(usize, Vec<u8>),
     Truncate(usize),
 }
 
-fn a_damage() -> impl Strategy<Value = Damage> {
+pub(crate) fn a_damage() -> impl Strategy<Value = Damage> {
     prop_oneof![
         (any::<usize>(), 1..=255_u8).prop_map(|(at, bits)| Damage::Flip(at, bits)),
         (any::<usize>(), 1..60_usize).prop_map(|(at, len)| Damage::Remove(at, len)),
@@ -88,7 +88,7 @@ fn a_damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-fn damage(log: &mut Vec<u8>, damage: Damage) {
+pub(crate) fn damage(log: &mut Vec<u8>, damage: Damage) {
     let len = log.len().max(1);
     match damage {
         _ if log.is_empty() => {}

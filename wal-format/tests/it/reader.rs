@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind, Read};
 use wal_format::{End, Found, Reader, Scan, Tally, Verdict};
 
 /// Hands out a few bytes at a time, and is interrupted before each.
-struct Trickle<'a> {
-    bytes: &'a [u8],
-    at_once: usize,
-    interrupted: bool,
+pub(crate) struct Trickle<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) at_once: usize,
+    pub(crate) interrupted: bool,
 }
 
 impl Read for Trickle<'_> {
