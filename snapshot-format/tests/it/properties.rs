@@ -5,7 +5,8 @@ use crate::sorted::{listed, walked};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use snapshot_format::{
-    Level, OwnedSeries, Snapshot, TrailerFields, Tree, read_json, salvage, salvage_json, write_json,
+    Level, OwnedSeries, Snapshot, SnapshotBuf, TrailerFields, Tree, read_json, salvage,
+    salvage_json, write_json,
 };
 
 fn series() -> impl Strategy<Value = OwnedSeries> {
@@ -58,6 +59,9 @@ proptest! {
         prop_assert_eq!(&snapshot.to_tree(), &tree);
         prop_assert_eq!(walked(&snapshot), listed(&tree));
         prop_assert_eq!(salvage(&bytes).tree, tree);
+        let expected = format!("{snapshot:?}");
+        let kept = SnapshotBuf::parse(bytes).unwrap();
+        prop_assert_eq!(format!("{:?}", kept.as_snapshot()), expected);
     }
 
     #[test]
@@ -126,5 +130,10 @@ fn read_all(bytes: &[u8]) {
         let _ = walked(&snapshot);
         let _ = snapshot.to_tree();
     }
+    let (kept, parsed) = (SnapshotBuf::parse(bytes.to_vec()), Snapshot::parse(bytes));
+    assert_eq!(
+        format!("{:?}", kept.as_ref().map(SnapshotBuf::as_snapshot)),
+        format!("{:?}", parsed.as_ref())
+    );
     let _ = Snapshot::parse_structure(bytes);
 }
