@@ -82,7 +82,7 @@ mod store;
 mod ticket;
 mod writer;
 
-pub(crate) use start::{NUMBER_MAX, find_among};
+pub(crate) use start::{NUMBER_MAX, find_among, read_log_by_series};
 
 pub use crate::planted;
 pub use bounds::Room;

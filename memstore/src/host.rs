@@ -271,6 +271,28 @@ impl Host {
         Ok(())
     }
 
+    /// Stores up to 512 values, which lie right behind the newest slot of their series, as
+    /// [loading](Self::load) them one by one would. False, and nothing has changed, if they do not,
+    /// or begin or end with NaN: then that is to be done.
+    ///
+    /// ```
+    /// # use memstore::{Catalogue, Host, Loaded, Origin, State};
+    /// # use std::num::NonZeroU32;
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// # let mut host = Host::new();
+    /// let series = host.series(&[], metric)?;
+    /// let frequency = NonZeroU32::new(60).unwrap();
+    /// let values = &[0.5, 0.75];
+    /// let loaded = Loaded { start: 1000, frequency, values, origin: Origin::Ours, state: State::Dirty };
+    /// assert!(!host.load_behind_newest(series, loaded), "there is no slot yet");
+    /// host.load(series, loaded)?;
+    /// assert!(host.load_behind_newest(series, Loaded { start: 1120, ..loaded }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load_behind_newest(&mut self, to: Handle, values: Loaded<'_>) -> bool {
+        self.tree.get_mut(to).is_some_and(|series| series.load_behind_newest(&values))
+    }
+
     /// How many values were loaded that are not exactly at their nominal times, see
     /// [`load`](Self::load).
     ///

@@ -173,7 +173,8 @@ impl Run {
         }
     }
 
-    fn load_behind(&mut self, gap: u32, values: &[f32], state: State) {
+    /// Stores loaded values behind the last slot and a gap.
+    pub(crate) fn load_behind(&mut self, gap: u32, values: &[f32], state: State) {
         let end = self.slots.end();
         self.slots.append_gap(gap);
         self.slots.append(values);

@@ -8,6 +8,9 @@ use super::files::{Kind, Named, Snapshots};
 use crate::disk::{Disk, File, Reader};
 use crate::log::{DiskFailure, Operation};
 
+/// How much is read at a time.
+const CHUNK: usize = 256 << 10;
+
 /// All bytes of a file.
 pub(crate) fn read_whole<D: Disk>(disk: &D, path: &str) -> Result<Vec<u8>, DiskFailure> {
     let file = disk.open(path).map_err(DiskFailure::of(Operation::Open, path))?;
@@ -19,10 +22,11 @@ fn read_all<F: File>(file: &F) -> io::Result<Vec<u8>> {
     let length = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    bytes.resize(length, 0);
     let mut at = 0;
-    while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(at as u64, rest) {
+    while at < length {
+        // Zeros that are overwritten while they are still in the processor's cache.
+        bytes.resize(length.min(at + CHUNK), 0);
+        match file.read_at(at as u64, bytes.get_mut(at..).unwrap_or_default()) {
             Ok(0) => break,
             Ok(more) => at += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -7,12 +7,14 @@ use std::io;
 use std::num::NonZeroU32;
 
 use memstore::{Catalogue, Loaded, Origin, State};
-use snapshot_format::{Event, Integrity, Level, Series, Snapshot, TrailerFields, Tree, read_json};
+use snapshot_format::{
+    Event, Integrity, Level, Series, Snapshot, SnapshotBuf, TrailerFields, Tree, read_json,
+};
 
 use super::error::Offline;
 use super::files::{Kind, Named, Snapshots};
 use super::plan::{Header, Plan};
-use super::read::{read_whole, sound_json};
+use super::read::{Verdict, read_whole, sound_json};
 use super::replay::replay;
 use super::report::{Problem, Recovered, Trouble};
 use super::saved::Saved;
@@ -74,7 +76,7 @@ impl Failed {
 
 /// A sound snapshot, read.
 enum Body {
-    Binary(Vec<u8>),
+    Binary(SnapshotBuf),
     Json(Tree),
     /// Too old to be loaded.
     Dropped,
@@ -169,7 +171,7 @@ impl<D: Disk> Start<'_, D> {
                     Err(_) if is_planted(Planted::QuarantineWhenUnreadable) => Vec::new(),
                     read => read?,
                 };
-                sound_binary(file, &bytes).map(|header| (header, Body::Binary(bytes)))
+                sound_binary(file, bytes).map(|(header, proven)| (header, Body::Binary(proven)))
             }
         };
         match sound {
@@ -213,12 +215,7 @@ impl<D: Disk> Start<'_, D> {
         let mut loading =
             Loading { start: self, header, started, values: Vec::new(), no_place: None };
         match body {
-            Body::Binary(bytes) => {
-                // It was proven when it was read.
-                if let Ok(snapshot) = Snapshot::parse_structure(&bytes) {
-                    loading.binary(&snapshot.snapshot);
-                }
-            }
+            Body::Binary(proven) => loading.binary(&proven.as_snapshot()),
             Body::Json(tree) => loading.level(&mut Vec::new(), &tree.root),
             Body::Dropped => {}
         }
@@ -237,17 +234,18 @@ fn header(file: &Named, times: (i64, i64), trailer: Option<TrailerFields>) -> He
 
 /// What stands where a trailer would: the Go store writes nothing there.
 fn no_trailer(body: &Body) -> Option<Trouble> {
-    let Body::Binary(bytes) = body else { return None };
-    match Snapshot::parse_structure(bytes).ok()?.snapshot.integrity() {
+    let Body::Binary(proven) = body else { return None };
+    match proven.as_snapshot().integrity() {
         Integrity::Foreign { bytes, .. } => Some(Trouble::NoTrailer { bytes }),
         Integrity::Verified(_) | Integrity::Unchecked => None,
     }
 }
 
 /// The verdict on the bytes of a `.bin` or `.late`.
-fn sound_binary(file: &Named, bytes: &[u8]) -> Result<Header, (Option<u64>, String)> {
-    let snapshot =
-        Snapshot::parse(bytes).map_err(|error| (Some(error.offset), error.to_string()))?;
+fn sound_binary(file: &Named, bytes: Vec<u8>) -> Result<(Header, SnapshotBuf), Verdict> {
+    let proven =
+        SnapshotBuf::parse(bytes).map_err(|error| (Some(error.offset), error.to_string()))?;
+    let snapshot = proven.as_snapshot();
     let trailer = match snapshot.integrity() {
         Integrity::Verified(trailer) => Some(trailer.fields()),
         Integrity::Unchecked | Integrity::Foreign { .. } => None,
@@ -259,7 +257,7 @@ fn sound_binary(file: &Named, bytes: &[u8]) -> Result<Header, (Option<u64>, Stri
         return Err((None, "a .late without a trailer".into()));
     }
     let to = if trailer.is_some() { snapshot.to() } else { foreign_end(&snapshot) };
-    Ok(header(file, (snapshot.from(), to), trailer))
+    Ok((header(file, (snapshot.from(), to), trailer), proven))
 }
 
 /// The Go store's header ends at the time of its checkpoint, and a series of it may have a slot there:
@@ -361,16 +359,15 @@ impl<D: Disk> Loading<'_, '_, D> {
     fn series(&mut self, path: &[&[u8]], name: &[u8], frequency: i64, start: i64, values: &[f32]) {
         let frequency = u32::try_from(frequency).ok().and_then(NonZeroU32::new);
         let Some(frequency) = frequency else {
-            let lost = values.iter().filter(|value| !value.is_nan()).count();
-            return self.no_place(lost, "its frequency is no number of seconds");
+            return self.no_place(count(values), "its frequency is no number of seconds");
         };
         let (skipped, start) = self.skip_old(start, frequency, values.len());
         let values = values.get(skipped..).unwrap_or_default();
         let end = end(start, frequency, values.len());
-        if values.iter().all(|value| value.is_nan()) {
+        let points = count(values);
+        if points == 0 {
             return self.raise_boundary_of_others(end);
         }
-        let points = values.iter().filter(|value| !value.is_nan()).count();
         let metric = self.start.catalogue.intern(name);
         let handle = match self.started.tree.series(path, metric) {
             Ok(handle) => handle,
@@ -412,6 +409,13 @@ impl<D: Disk> Loading<'_, '_, D> {
         let (lost, _) = self.no_place.get_or_insert_with(|| (0, cause.into()));
         *lost += values as u64;
     }
+}
+
+/// How many values there are. In pieces, each counted in 32 bits, which the compiler makes vectors of.
+fn count(values: &[f32]) -> usize {
+    let in_piece =
+        |piece: &[f32]| piece.iter().map(|value| u32::from(!value.is_nan())).sum::<u32>();
+    values.chunks(1 << 12).map(|piece| in_piece(piece) as usize).sum()
 }
 
 /// The nominal time of the last slot, + 1.

@@ -8,16 +8,16 @@
 use std::io;
 use std::num::NonZeroU32;
 
-use memstore::{Handle, Limits, Loaded, MetricId, NameError, Origin, Placed, State};
-use wal_format::{Names, Record, Verdict};
+use memstore::{Catalogue, Handle, Limits, Loaded, MetricId, NameError, Origin, Placed, State};
+use wal_format::{Known, Names, Record, Verdict};
 
-use super::known::Known;
+use super::column::{Column, Waiting};
 use super::recover::{Failed, Mode, Start, Started};
 use super::report::Trouble;
 use crate::disk::{Appending, Disk, File, Reader};
 use crate::log::{
-    CURRENT_WAL, Contents, DiskFailure, Operation, Worth, read_log, replace_segment, segment_path,
-    take_over_current,
+    CURRENT_WAL, Contents, DiskFailure, Operation, Worth, read_log, read_log_by_series,
+    replace_segment, segment_path, take_over_current,
 };
 use crate::planted::{Planted, is_planted};
 
@@ -47,16 +47,30 @@ struct Replay<'a, 's, D> {
     file: InFile,
 }
 
+/// What the records of a file are put into.
+struct Into<'a> {
+    tree: &'a mut memstore::Host,
+    file: &'a mut InFile,
+}
+
 /// Where the records of a series go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Destination {
     handle: Option<Handle>,
     metric: MetricId,
     /// As the catalogue has it.
     frequency: Option<NonZeroU32>,
+    column: Column,
 }
 
 impl Destination {
+    fn new(catalogue: &Catalogue, names: Names<'_>) -> Self {
+        let metric = catalogue.intern(names.metric());
+        let config = catalogue.get(metric).and_then(|metric| metric.config);
+        let frequency = config.map(|config| config.frequency);
+        Self { handle: None, metric, frequency, column: Column::default() }
+    }
+
     fn handle_in(
         &mut self,
         tree: &mut memstore::Host,
@@ -105,57 +119,26 @@ impl<D: Disk> Replay<'_, '_, D> {
 
     fn file(&mut self, path: &str) -> Result<Contents, Failed> {
         self.file = InFile::default();
-        let contents = read_log(self.start.disk, path, |located| self.record(&located.record))?;
+        let Start { disk, catalogue, .. } = *self.start;
+        let mut into = Into { tree: &mut self.started.tree, file: &mut self.file };
+        let contents = read_log_by_series(
+            disk,
+            path,
+            &mut self.known,
+            |names| Destination::new(catalogue, names),
+            |destination, record| {
+                if !destination.column.takes(record) {
+                    into.record(destination, record);
+                }
+            },
+        )?;
+        for destination in self.known.values_mut() {
+            into.empty(destination);
+        }
         self.started.report.segments += 1;
         self.started.report.records += contents.tally.records;
         self.report(path, &contents);
         Ok(contents)
-    }
-
-    fn record(&mut self, record: &Record<'_>) {
-        let catalogue = self.start.catalogue;
-        let destination = self.known.find(record.names, || {
-            let metric = catalogue.intern(record.names.metric());
-            let config = catalogue.get(metric).and_then(|metric| metric.config);
-            Destination { handle: None, metric, frequency: config.map(|config| config.frequency) }
-        });
-        let Some(destination) = destination else { return };
-        if record.frequency.is_none() && destination.frequency.is_none() {
-            self.file.unknown += 1;
-            self.file.placed.push(None);
-            return;
-        }
-        let tree = &mut self.started.tree;
-        let handle = match destination.handle_in(tree, record.names) {
-            Ok(handle) => handle,
-            Err(error) => {
-                self.file.cause = Some(error);
-                return self.file.no_place(record);
-            }
-        };
-        let exact = match (record.frequency, destination.frequency) {
-            (None, Some(frequency)) => tree.place(handle, frequency, record.timestamp).ok(),
-            (Some(frequency), Some(of_metric)) if is_planted(Planted::ReplayByArrival) => {
-                let limits = Limits::NONE;
-                let written =
-                    tree.write(handle, of_metric, record.timestamp, record.value, &limits);
-                debug_assert!(written.is_ok(), "planted: {frequency} s is not looked at");
-                return;
-            }
-            (Some(frequency), _) => Some(Placed { nominal: record.timestamp, frequency }),
-            (None, None) => None,
-        };
-        let Some(exact) = exact else { return self.file.no_place(record) };
-        let state = if is_planted(Planted::ReplayedIsClean) { State::Clean } else { State::Dirty };
-        let Placed { nominal, frequency } = exact;
-        let values = &[record.value];
-        let loaded = Loaded { start: nominal, frequency, values, origin: Origin::Ours, state };
-        if tree.load(handle, loaded).is_err() {
-            return self.file.no_place(record);
-        }
-        if record.frequency.is_none() {
-            self.file.placed.push(Some(exact));
-        }
     }
 
     fn report(&mut self, path: &str, contents: &Contents) {
@@ -230,6 +213,80 @@ impl<D: Disk> Replay<'_, '_, D> {
         let synced = disk.sync_directory(self.start.directory);
         Ok(synced.map_err(DiskFailure::of(Operation::SyncDirectory, self.start.directory))?)
     }
+}
+
+impl Into<'_> {
+    /// A record that is not just the next of its series.
+    #[inline(never)]
+    fn record(&mut self, destination: &mut Destination, record: &Record<'_>) {
+        if destination.column.takes_behind_gap(record) {
+            return;
+        }
+        self.empty(destination);
+        destination.column.make_room();
+        if !destination.column.takes(record) {
+            self.place(destination, record);
+        }
+    }
+
+    /// Puts what waits into the tree.
+    fn empty(&mut self, destination: &mut Destination) {
+        let Destination { handle: Some(handle), column, .. } = destination else { return };
+        let Some(waiting) = column.waiting() else { return };
+        if !self.tree.load_behind_newest(*handle, loaded(waiting)) {
+            for (start, value) in waiting.each() {
+                let values = &[value];
+                let loaded = loaded(Waiting { start, values, ..waiting });
+                self.file.no_place += u64::from(self.tree.load(*handle, loaded).is_err());
+            }
+        }
+        column.clear();
+    }
+
+    fn place(&mut self, destination: &mut Destination, record: &Record<'_>) {
+        if record.frequency.is_none() && destination.frequency.is_none() {
+            self.file.unknown += 1;
+            self.file.placed.push(None);
+            return;
+        }
+        let handle = match destination.handle_in(self.tree, record.names) {
+            Ok(handle) => handle,
+            Err(error) => {
+                self.file.cause = Some(error);
+                return self.file.no_place(record);
+            }
+        };
+        let exact = match (record.frequency, destination.frequency) {
+            (None, Some(frequency)) => self.tree.place(handle, frequency, record.timestamp).ok(),
+            (Some(frequency), Some(of_metric)) if is_planted(Planted::ReplayByArrival) => {
+                let limits = Limits::NONE;
+                let written =
+                    self.tree.write(handle, of_metric, record.timestamp, record.value, &limits);
+                debug_assert!(written.is_ok(), "planted: {frequency} s is not looked at");
+                return;
+            }
+            (Some(frequency), _) => Some(Placed { nominal: record.timestamp, frequency }),
+            (None, None) => None,
+        };
+        let Some(exact) = exact else { return self.file.no_place(record) };
+        let Placed { nominal: start, frequency } = exact;
+        let values = &[record.value];
+        let loaded = loaded(Waiting { start, frequency, values });
+        if self.tree.load(handle, loaded).is_err() {
+            return self.file.no_place(record);
+        }
+        if record.frequency.is_some() {
+            destination.column.begin_behind(start, frequency);
+        } else {
+            self.file.placed.push(Some(exact));
+        }
+    }
+}
+
+/// Values of a log are in no snapshot.
+fn loaded(Waiting { start, frequency, values }: Waiting<'_>) -> Loaded<'_> {
+    let state = if is_planted(Planted::ReplayedIsClean) { State::Clean } else { State::Dirty };
+    Loaded { start, frequency, values, origin: Origin::Ours, state }
 }
 
 impl InFile {

@@ -8,6 +8,7 @@ mod go;
 mod golden;
 mod kill;
 mod planted;
+mod replay;
 mod scenarios;
 mod seen;
 mod store;

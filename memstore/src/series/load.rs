@@ -81,6 +81,30 @@ impl Series {
         true
     }
 
+    /// Values for the slots behind the newest one. Says whether they were that; nothing has changed
+    /// if not.
+    pub(crate) fn load_behind_newest(&mut self, loaded: &Loaded<'_>) -> bool {
+        let &Loaded { start, frequency, values, origin, state } = loaded;
+        let ([first, ..], [.., last]) = (values, values) else { return false };
+        let Ok(count) = u32::try_from(values.len()) else { return false };
+        let f = i64::from(frequency.get());
+        let end = i64::from(count - 1).checked_mul(f).and_then(|offset| start.checked_add(offset));
+        let Some(run) = self.runs_mut().last_mut() else { return false };
+        let continues = frequency == run.frequency
+            && (origin == Origin::Foreign) == run.foreign
+            && run.last().checked_add(f) == Some(start)
+            && end.is_some()
+            && !first.is_nan()
+            && !last.is_nan();
+        // So few that there is no gap that a run is not extended by.
+        if !continues || count > REACH || run.len() > MAX_SLOTS - count {
+            return false;
+        }
+        run.load_behind(0, values, state);
+        // The shadow is that of the other runs.
+        true
+    }
+
     /// Loads as many values from the time `first` on as one run takes, at least the first, which is
     /// no NaN. Says how many, and how many of them were moved; None if none has a place.
     fn load_stretch(
@@ -118,7 +142,8 @@ impl Series {
         let most = if same_frequency { most.max(1) } else { 1 };
         let stretch = within_reach(&values[..count.min(most)], len);
         run.load(index, stretch, loaded.state);
-        let moved = stretch.iter().filter(|value| is_moved && !value.is_nan()).count();
+        let moved =
+            if is_moved { stretch.iter().filter(|value| !value.is_nan()).count() } else { 0 };
         Some((stretch.len(), moved as u64))
     }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::sample::{Loaded, Origin, State};
 use crate::slots::BLOCK_SLOTS;
+use proptest::prelude::*;
 
 const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 const HOUR: NonZeroU32 = NonZeroU32::new(3600).unwrap();
@@ -322,4 +323,117 @@ fn a_series_in_as_many_pieces_as_it_can_have_refuses_another_and_keeps_them() {
         "it has room inside"
     );
     assert_eq!(host.counts().points, RUNS_MAX as u64 + 1);
+}
+
+// ---- values behind the newest slot, together or one by one ----
+
+/// A stretch of values, counted in slots of its frequency behind the newest one.
+#[derive(Clone, Debug)]
+struct Stretch {
+    ahead: i64,
+    off: i64,
+    frequency: NonZeroU32,
+    origin: Origin,
+    state: State,
+    values: Vec<f32>,
+    saved_before: bool,
+}
+
+fn stretch() -> impl Strategy<Value = Stretch> {
+    let value = prop_oneof![9 => (0..100_u8).prop_map(f32::from), 1 => Just(f32::NAN)];
+    let len = prop_oneof![4 => 1..40_usize, 1 => 200..300_usize, 1 => 500..530_usize];
+    let values = len.prop_flat_map(move |len| prop::collection::vec(value.clone(), len));
+    let ahead = prop_oneof![8 => Just(1_i64), 1 => 2..5_i64, 1 => -9..1_i64, 1 => 510..515_i64];
+    let off = prop_oneof![9 => Just(0_i64), 1 => -30..30_i64];
+    let frequency = prop_oneof![8 => Just(MINUTE), 1 => Just(HOUR)];
+    let origin = prop_oneof![8 => Just(Origin::Ours), 1 => Just(Origin::Foreign)];
+    let state = prop_oneof![3 => Just(State::Dirty), 1 => Just(State::Clean)];
+    (ahead, off, frequency, origin, state, values, any::<bool>()).prop_map(
+        |(ahead, off, frequency, origin, state, values, saved_before)| Stretch {
+            ahead,
+            off,
+            frequency,
+            origin,
+            state,
+            values,
+            saved_before,
+        },
+    )
+}
+
+fn one_by_one(series: &mut Series, loaded: &Loaded<'_>) {
+    for (at, value) in (0..).zip(loaded.values) {
+        let start = loaded.start + at * i64::from(loaded.frequency.get());
+        let _ = series.load(&Loaded { start, values: &[*value], ..*loaded }, 77);
+    }
+}
+
+fn bits(series: &Series) -> Vec<Vec<u32>> {
+    let slots = |run: &Run| (0..run.len()).map(|at| run.slots.get(at).to_bits()).collect();
+    series.runs().iter().map(slots).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn what_lies_behind_the_newest_slot_is_loaded_together_as_one_by_one(
+        stretches in prop::collection::vec(stretch(), 1..12),
+    ) {
+        let (mut together, mut single) = (series(), series());
+        for Stretch { ahead, off, frequency, origin, state, values, saved_before } in stretches {
+            if saved_before {
+                for series in [&mut together, &mut single] {
+                    series.runs_mut().iter_mut().for_each(Run::set_in_flight);
+                }
+            }
+            let last = single.runs().last().map_or(0, Run::last);
+            let start = last + ahead * i64::from(frequency.get()) + off;
+            let loaded = Loaded { start, frequency, values: &values, origin, state };
+            one_by_one(&mut single, &loaded);
+            if !together.load_behind_newest(&loaded) {
+                one_by_one(&mut together, &loaded);
+            }
+            prop_assert_eq!(format!("{together:?}"), format!("{single:?}"));
+            prop_assert_eq!(bits(&together), bits(&single));
+        }
+    }
+}
+
+#[test]
+fn only_what_lies_right_behind_the_newest_slot_is_loaded_together() {
+    let mut values = vec![1.0; 512];
+    values[1..511].fill(f32::NAN);
+    let mut series = series();
+    let behind = loaded(60, &values);
+    assert!(!series.load_behind_newest(&behind), "there is no slot");
+    load(&mut series, 0, &[1.0]);
+    let longer = [&values[..], &[1.0]].concat();
+    for other in [
+        Loaded { start: 0, ..behind },
+        Loaded { start: 61, ..behind },
+        Loaded { start: 120, ..behind },
+        Loaded { frequency: HOUR, ..behind },
+        Loaded { frequency: HOUR, start: 3600, ..behind },
+        Loaded { origin: Origin::Foreign, ..behind },
+        Loaded { values: &[], ..behind },
+        Loaded { values: &[f32::NAN, 1.0], ..behind },
+        Loaded { values: &[1.0, f32::NAN], ..behind },
+        Loaded { values: &longer, ..behind },
+    ] {
+        assert!(!series.load_behind_newest(&other), "{other:?}");
+        assert_eq!(runs(&series), [(0, 60, 1)]);
+    }
+    assert!(series.load_behind_newest(&behind));
+    assert_eq!(runs(&series), [(0, 60, 513)]);
+
+    let mut at_the_end = Series::new();
+    load(&mut at_the_end, i64::MAX - 60, &[1.0]);
+    let out_of_range = loaded(i64::MAX, &[1.0, 1.0]);
+    assert!(!at_the_end.load_behind_newest(&out_of_range));
+    assert!(at_the_end.load_behind_newest(&loaded(i64::MAX, &[1.0])));
 }
