@@ -1,6 +1,6 @@
 //! What can go wrong while an archive is written or read.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use thiserror::Error;
 
 /// Why an archive cannot be written.
@@ -74,8 +74,13 @@ impl From<parquet::errors::ParquetError> for ArchiveError {
 impl From<parquet::errors::ParquetError> for ReadError {
     fn from(error: parquet::errors::ParquetError) -> Self {
         match io_error(error) {
-            Ok(error) if error.kind() != io::ErrorKind::UnexpectedEof => Self::Io(error),
-            Ok(error) => Self::Damaged(error.to_string()),
+            // What ends too early, or was found wrong on the way, is no failure of the reader.
+            Ok(error) => match error.kind() {
+                ErrorKind::UnexpectedEof | ErrorKind::InvalidData => {
+                    Self::Damaged(error.to_string())
+                }
+                _ => Self::Io(error),
+            },
             Err(message) => Self::Damaged(message),
         }
     }

@@ -4,7 +4,7 @@ use crate::chunk::Chunk;
 use crate::columns::{self, Cut, Runs};
 use crate::error::ArchiveError;
 use crate::host::{Host, SeriesKey};
-use crate::merge::Batch;
+use crate::merge::{BATCH_ROWS, Batch};
 use crate::receipt::{HostRows, join_times};
 use crate::schema::{COLUMNS, TIME_PER_SECOND, schema};
 use parquet::schema::types::SchemaDescriptor;
@@ -22,9 +22,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { row_group_rows: 1 << 20, zstd_level: 1 }
+        Self { row_group_rows: 1 << 20, zstd_level: 3 }
     }
 }
+
+/// Rows that room is made for at once.
+const ROOM_MAX: usize = 1 << 21;
 
 /// Bytes of distinct names from which on a row group is closed.
 const NAME_BYTES_MAX: usize = 1 << 20;
@@ -113,7 +116,7 @@ impl GroupEncoder {
             schema: SchemaDescriptor::new(schema()?),
             compressor,
             batch: Batch::default(),
-            rows: Rows::default(),
+            rows: Rows::with_room(options.row_group_rows.saturating_add(BATCH_ROWS)),
         })
     }
 
@@ -218,6 +221,14 @@ impl GroupEncoder {
 }
 
 impl Rows {
+    /// Room that is not used is not memory yet; growing would leave behind, for a while, as much as
+    /// there is in the end.
+    fn with_room(rows: usize) -> Self {
+        let rows = rows.min(ROOM_MAX);
+        let (times, values) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        Self { times, values, ..Self::default() }
+    }
+
     fn push(&mut self, hostname: &str, key: &SeriesKey<'_>, batch: &Batch) {
         let count = batch.times.len();
         let texts = [hostname, key.metric, key.scope, key.scope_id, key.path];

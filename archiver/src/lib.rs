@@ -63,6 +63,6 @@ mod write;
 pub use error::{ArchiveError, ReadError};
 pub use group::{GroupEncoder, Options, RowGroup, Sink};
 pub use host::Host;
-pub use read::{Archive, Piece, Pieces, Summary};
+pub use read::{Archive, Filter, Piece, Pieces, Summary};
 pub use receipt::{HostRows, Mismatch, Receipt};
 pub use write::ArchiveWriter;

@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 /// Rows that are handed on at once: large enough that handing on costs nothing for each.
-const BATCH_ROWS: usize = 4096;
+pub(crate) const BATCH_ROWS: usize = 4096;
 
 /// Values that are taken from a part at once.
 const TAKEN: usize = 1024;

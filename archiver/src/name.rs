@@ -57,6 +57,37 @@ pub(crate) fn element<'a>(text: &Cow<'a, str>) -> Cow<'a, str> {
     text.clone()
 }
 
+/// The name that a text stands for: what [`text`] has made of it.
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        let byte = u32::from(character).checked_sub(STAND_IN).and_then(|byte| byte.try_into().ok());
+        match byte {
+            Some(byte) if is_stand_in(character) => bytes.push(byte),
+            _ => bytes.extend(character.encode_utf8(&mut [0; 4]).bytes()),
+        }
+    }
+    bytes
+}
+
+/// The elements of a text of the column `path`, see [`element`].
+pub(crate) fn elements(path: &str) -> Vec<String> {
+    let mut elements = Vec::new();
+    if path.is_empty() {
+        return elements;
+    }
+    let (mut element, mut characters) = (String::new(), path.chars());
+    while let Some(character) = characters.next() {
+        match character {
+            '/' => elements.push(std::mem::take(&mut element)),
+            '\\' => element.extend(characters.next().filter(|&escaped| escaped != 'e')),
+            _ => element.push(character),
+        }
+    }
+    elements.push(element);
+    elements
+}
+
 /// The scope and scope id that the Go store gives to rows of a child of this name.
 pub(crate) fn scope(child: &str) -> (&str, &str) {
     const PREFIXES: [(&str, &str); 6] = [
@@ -103,6 +134,23 @@ mod tests {
         let names = ["", "a", "a/b", "a\\/b", "\\e", "/"];
         let elements = names.map(|name| element(&Cow::Borrowed(name)).into_owned());
         assert_eq!(elements, ["\\e", "a", "a\\/b", "a\\\\\\/b", "\\\\e", "\\/"]);
+    }
+
+    #[test]
+    fn every_name_and_every_path_can_be_told_back() {
+        let names: [&[u8]; 8] =
+            [b"", b"a", b"e", b"a/b\\e", b"a\x80\xFF", "°\u{F780}\u{F6FF}".as_bytes(), b"/", b"\\"];
+        for name in names {
+            assert_eq!(bytes(&text(name)), name);
+        }
+        for len in 0..names.len() {
+            for path in names.windows(len + 1).map(|path| &path[..len]) {
+                let all: Vec<_> =
+                    path.iter().map(|name| element(&text(name)).into_owned()).collect();
+                let told: Vec<_> = elements(&all.join("/")).iter().map(|one| bytes(one)).collect();
+                assert_eq!(told, path);
+            }
+        }
     }
 
     #[test]

@@ -1,29 +1,36 @@
 //! Reads archive files back: those written here, and the Go store's.
 //!
-//! Rows come in the order of the file, some thousand at a time, as pieces of series.
+//! Rows come in the order of the file, as pieces of series. What is not wanted is not read, as far as
+//! the bounds of row groups and pages tell it; what is held is a page of each column.
+
+mod filter;
+mod pieces;
+mod places;
+
+pub use filter::Filter;
+pub use pieces::{Piece, Pieces};
 
 use crate::error::ReadError;
-use crate::name;
 use crate::receipt::join_times;
 use crate::schema::key;
 use crate::source::Source;
-use parquet::basic::{Repetition, Type as Physical};
-use parquet::column::reader::{ColumnReader, get_typed_column_reader};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
-use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use filter::Wanted;
+use parquet::column::reader::ColumnReader;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
-use std::collections::VecDeque;
+use pieces::{Column, texts_of};
+use places::{Places, column_reader};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// Rows that are read at once.
-const BATCH_ROWS: usize = 4096;
+use std::sync::Arc;
 
 /// An archive file whose footer was read and whose columns are those of an archive.
 pub struct Archive<R: Read + Seek + Send + 'static> {
-    file: SerializedFileReader<Source<R>>,
+    source: Arc<Source<R>>,
+    metadata: ParquetMetaData,
     places: Places,
     bytes: u64,
 }
@@ -32,17 +39,6 @@ impl<R: Read + Seek + Send + 'static> fmt::Debug for Archive<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Archive").field("bytes", &self.bytes).finish_non_exhaustive()
     }
-}
-
-/// Where in the file the columns are.
-#[derive(Clone, Copy, Debug)]
-struct Places {
-    /// `cluster`, `hostname`, `metric`, `scope`, `scope_id`.
-    names: [usize; 5],
-    timestamp: usize,
-    frequency: usize,
-    value: usize,
-    path: Option<usize>,
 }
 
 /// What a file holds, by its footer.
@@ -65,31 +61,6 @@ pub struct Summary {
     pub writer: Option<String>,
 }
 
-/// Rows of one series and one frequency, as they stand together in the file. A series comes in as
-/// many pieces as it takes, adjoining in a file that is sorted.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Piece {
-    /// Cluster.
-    pub cluster: String,
-    /// Host.
-    pub hostname: String,
-    /// Metric.
-    pub metric: String,
-    /// `node`, or the kind of the device.
-    pub scope: String,
-    /// Which device of its kind.
-    pub scope_id: String,
-    /// The devices on the way from the host to the series, joined by `/`; the Go store's files do
-    /// not have it.
-    pub path: Option<String>,
-    /// Seconds between two slots.
-    pub frequency: i64,
-    /// Unix seconds, one for each value.
-    pub timestamps: Vec<i64>,
-    /// The values.
-    pub values: Vec<f32>,
-}
-
 impl<R: Read + Seek + Send + 'static> Archive<R> {
     /// Reads the footer of a file, and checks that it has the columns of an archive.
     ///
@@ -101,9 +72,9 @@ impl<R: Read + Seek + Send + 'static> Archive<R> {
         let source = Source::new(reader).map_err(ReadError::Io)?;
         let bytes = parquet::file::reader::Length::len(&source);
         contained(|| {
-            let file = SerializedFileReader::new(source)?;
-            let places = Places::of(&file)?;
-            Ok(Self { file, places, bytes })
+            let metadata = ParquetMetaDataReader::new().parse_and_finish(&source)?;
+            let places = Places::of(metadata.file_metadata().schema_descr())?;
+            Ok(Self { source: Arc::new(source), metadata, places, bytes })
         })
     }
 
@@ -113,17 +84,15 @@ impl<R: Read + Seek + Send + 'static> Archive<R> {
     ///
     /// [`ReadError::Damaged`] and [`ReadError::Io`].
     pub fn summary(&self) -> Result<Summary, ReadError> {
-        let metadata = self.file.metadata();
-        let footer = metadata.file_metadata();
+        let footer = self.metadata.file_metadata();
         let mut times = None;
         let mut rows = 0_u64;
-        for (index, group) in metadata.row_groups().iter().enumerate() {
-            let count = u64::try_from(group.num_rows())
-                .map_err(|_| ReadError::Damaged(format!("row group {index}: a negative count")))?;
+        for (index, group) in self.metadata.row_groups().iter().enumerate() {
+            let count = rows_of(index, group)?;
             rows = rows.saturating_add(count);
             if count > 0 {
                 let known = statistics(group, self.places.timestamp);
-                let read = || contained(|| self.read_times(index));
+                let read = || contained(|| self.read_times(group));
                 let of_group = known.map_or_else(read, |times| Ok(Some(times)));
                 times = join_times(times, of_group?);
             }
@@ -139,7 +108,7 @@ impl<R: Read + Seek + Send + 'static> Archive<R> {
         Ok(Summary {
             bytes: self.bytes,
             rows,
-            row_groups: metadata.num_row_groups() as u64,
+            row_groups: self.metadata.num_row_groups() as u64,
             columns: columns.iter().map(|column| column.path().string()).collect(),
             sources,
             times,
@@ -147,9 +116,8 @@ impl<R: Read + Seek + Send + 'static> Archive<R> {
         })
     }
 
-    fn read_times(&self, row_group: usize) -> Result<Option<(i64, i64)>, ReadError> {
-        let group = self.file.get_row_group(row_group)?;
-        let mut column = Column::<Int64Type>::new(group.get_column_reader(self.places.timestamp)?);
+    fn read_times(&self, group: &RowGroupMetaData) -> Result<Option<(i64, i64)>, ReadError> {
+        let mut column = Column::<Int64Type>::new(self.column(group, self.places.timestamp)?);
         let mut times = None;
         while column.fill()? > 0 {
             let batch = column.values.iter().map(|&time| Some((time, time)));
@@ -161,8 +129,106 @@ impl<R: Read + Seek + Send + 'static> Archive<R> {
     /// The rows, as pieces of series in the order of the file.
     #[must_use]
     pub fn pieces(&self) -> Pieces<'_, R> {
-        Pieces { archive: self, row_group: 0, columns: None, ready: VecDeque::new() }
+        self.select(&Filter::default())
     }
+
+    /// The rows that are wanted, as pieces of series in the order of the file. Row groups and pages
+    /// that have none of them, by their bounds, are not read.
+    ///
+    /// ```
+    /// # use archiver::{Archive, ArchiveWriter, Filter, GroupEncoder, Host, Options};
+    /// # use snapshot_format::{OwnedSeries, Tree};
+    /// # let mut tree = Tree::default();
+    /// # let values = vec![0.5, 1.0, 1.5];
+    /// # tree.root.metrics.insert(b"cpu_load", OwnedSeries { frequency: 60, start: 0, values });
+    /// # let mut host = Host::new(b"node01", 0..600);
+    /// # host.add_tree("node01/0.json", &tree);
+    /// # let mut writer = ArchiveWriter::new(Vec::new(), b"emmy")?;
+    /// # let mut groups = GroupEncoder::new(b"emmy", Options::default())?;
+    /// # groups.host(host, &mut |group| writer.append(group))?;
+    /// # groups.finish(&mut |group| writer.append(group))?;
+    /// # let file = writer.finish()?.0;
+    /// let archive = Archive::open(std::io::Cursor::new(file))?;
+    /// let filter = Filter { metric: Some("cpu_load".into()), times: 60..=60, ..Filter::default() };
+    /// let pieces = archive.select(&filter).collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!((&*pieces[0].timestamps, &*pieces[0].values), (&[60][..], &[1.0][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn select(&self, filter: &Filter) -> Pieces<'_, R> {
+        Pieces::new(self, self.wanted(filter))
+    }
+
+    /// The hosts that may have rows that are wanted, each with its cluster: those whose row groups the
+    /// bounds do not rule out. Only the columns of these names are read, and only where bounds do not
+    /// tell them.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Damaged`] and [`ReadError::Io`].
+    pub fn hosts(&self, filter: &Filter) -> Result<BTreeSet<(String, String)>, ReadError> {
+        let wanted = self.wanted(filter);
+        let mut hosts = BTreeSet::new();
+        for group in self.groups(&wanted) {
+            contained(|| match self.places.only_host(group) {
+                Some(host) => {
+                    hosts.insert(host);
+                    Ok(())
+                }
+                None => self.read_hosts(group, &wanted, &mut hosts),
+            })?;
+        }
+        Ok(hosts)
+    }
+
+    fn read_hosts(
+        &self,
+        group: &RowGroupMetaData,
+        wanted: &Wanted,
+        hosts: &mut BTreeSet<(String, String)>,
+    ) -> Result<(), ReadError> {
+        let [cluster, hostname, ..] = self.places.names;
+        let mut clusters = Column::<ByteArrayType>::new(self.column(group, cluster)?);
+        let mut hostnames = Column::<ByteArrayType>::new(self.column(group, hostname)?);
+        let mut last: Option<(ByteArray, ByteArray)> = None;
+        while clusters.fill()?.min(hostnames.fill()?) > 0 {
+            for names in clusters.values.iter().zip(&hostnames.values) {
+                if last.as_ref().is_some_and(|last| (&last.0, &last.1) == names) {
+                    continue;
+                }
+                last = Some((names.0.clone(), names.1.clone()));
+                if wanted.is_of_host(names.0.data(), names.1.data()) {
+                    hosts.insert(texts_of(names));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// So many rows [`select`](Self::select) gives at most, by what the footer says.
+    #[must_use]
+    pub fn rows_at_most(&self, filter: &Filter) -> u64 {
+        let wanted = self.wanted(filter);
+        let rows = self.groups(&wanted).map(|group| u64::try_from(group.num_rows()).unwrap_or(0));
+        rows.fold(0, u64::saturating_add)
+    }
+
+    fn wanted(&self, filter: &Filter) -> Wanted {
+        Wanted::new(filter, self.places)
+    }
+
+    fn groups(&self, wanted: &Wanted) -> impl Iterator<Item = &RowGroupMetaData> {
+        self.metadata.row_groups().iter().filter(|group| wanted.may_be_in(group))
+    }
+
+    fn column(&self, group: &RowGroupMetaData, place: usize) -> Result<ColumnReader, ReadError> {
+        column_reader(&self.source, group, place, None)
+    }
+}
+
+fn rows_of(index: usize, group: &RowGroupMetaData) -> Result<u64, ReadError> {
+    u64::try_from(group.num_rows())
+        .map_err(|_| ReadError::Damaged(format!("row group {index}: a negative count")))
 }
 
 /// Parquet's decoders stop some kinds of damage by a panic: here that is damage like any other. What
@@ -177,184 +243,5 @@ fn statistics(group: &RowGroupMetaData, column: usize) -> Option<(i64, i64)> {
     match group.columns().get(column)?.statistics()? {
         Statistics::Int64(known) => Some((*known.min_opt()?, *known.max_opt()?)),
         _ => None,
-    }
-}
-
-impl Places {
-    fn of<R: Read + Seek + Send + 'static>(
-        file: &SerializedFileReader<Source<R>>,
-    ) -> Result<Self, ReadError> {
-        let schema = file.metadata().file_metadata().schema_descr();
-        let find =
-            |name: &str| schema.columns().iter().position(|column| column.path().string() == name);
-        let required = |name: &'static str, physical| {
-            let problem = |problem| ReadError::Schema { column: name, problem };
-            let place = find(name).ok_or(problem("is not there"))?;
-            let column = schema.column(place);
-            if column.physical_type() != physical {
-                return Err(problem("has another type"));
-            }
-            if column.self_type().get_basic_info().repetition() != Repetition::REQUIRED
-                || column.max_def_level() > 0
-            {
-                return Err(problem("is not required"));
-            }
-            Ok(place)
-        };
-        let text = |name| required(name, Physical::BYTE_ARRAY);
-        Ok(Self {
-            names: [
-                text("cluster")?,
-                text("hostname")?,
-                text("metric")?,
-                text("scope")?,
-                text("scope_id")?,
-            ],
-            timestamp: required("timestamp", Physical::INT64)?,
-            frequency: required("frequency", Physical::INT64)?,
-            value: required("value", Physical::FLOAT)?,
-            path: find("path").map(|_| text("path")).transpose()?,
-        })
-    }
-}
-
-/// A column and the batch of it that was read last.
-struct Column<T: DataType> {
-    reader: parquet::column::reader::ColumnReaderImpl<T>,
-    values: Vec<T::T>,
-}
-
-impl<T: DataType> Column<T> {
-    /// The reader is of this type: the schema was checked.
-    fn new(reader: ColumnReader) -> Self {
-        Self { reader: get_typed_column_reader(reader), values: Vec::new() }
-    }
-
-    fn fill(&mut self) -> Result<usize, ReadError> {
-        self.values.clear();
-        self.reader.read_records(BATCH_ROWS, None, None, &mut self.values)?;
-        Ok(self.values.len())
-    }
-}
-
-/// The columns of a row group, read side by side.
-struct Columns {
-    /// Those of [`Places::names`], and the path.
-    names: Vec<Column<ByteArrayType>>,
-    timestamp: Column<Int64Type>,
-    frequency: Column<Int64Type>,
-    value: Column<FloatType>,
-}
-
-impl Columns {
-    /// Reads the next rows; how many.
-    fn fill(&mut self, row_group: usize) -> Result<usize, ReadError> {
-        let rows = self.timestamp.fill()?;
-        let mut even = self.frequency.fill()? == rows && self.value.fill()? == rows;
-        for column in &mut self.names {
-            even &= column.fill()? == rows;
-        }
-        if even { Ok(rows) } else { Err(ReadError::Uneven { row_group }) }
-    }
-
-    /// Whether a row is of the same series and frequency as the one before it.
-    fn goes_on(&self, row: usize) -> bool {
-        fn same<T: PartialEq>(values: &[T], row: usize) -> bool {
-            row > 0 && values.get(row - 1) == values.get(row)
-        }
-        same(&self.frequency.values, row) && self.names.iter().all(|names| same(&names.values, row))
-    }
-
-    fn piece(&self, rows: std::ops::Range<usize>) -> Option<Piece> {
-        let text = |column: usize| {
-            let value: &ByteArray = self.names.get(column)?.values.get(rows.start)?;
-            Some(name::as_read(value.data()).into_owned())
-        };
-        Some(Piece {
-            cluster: text(0)?,
-            hostname: text(1)?,
-            metric: text(2)?,
-            scope: text(3)?,
-            scope_id: text(4)?,
-            path: text(5),
-            frequency: *self.frequency.values.get(rows.start)?,
-            timestamps: self.timestamp.values.get(rows.clone())?.to_vec(),
-            values: self.value.values.get(rows)?.to_vec(),
-        })
-    }
-}
-
-/// Iterates over the pieces of an [`Archive`]. Ends behind the first error.
-pub struct Pieces<'a, R: Read + Seek + Send + 'static> {
-    archive: &'a Archive<R>,
-    row_group: usize,
-    columns: Option<Columns>,
-    ready: VecDeque<Piece>,
-}
-
-impl<R: Read + Seek + Send + 'static> fmt::Debug for Pieces<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pieces").field("row_group", &self.row_group).finish_non_exhaustive()
-    }
-}
-
-impl<R: Read + Seek + Send + 'static> Pieces<'_, R> {
-    /// Makes pieces of the next rows; whether there may be more.
-    fn fill(&mut self) -> Result<bool, ReadError> {
-        let Some(columns) = &mut self.columns else {
-            if self.row_group >= self.archive.file.metadata().num_row_groups() {
-                return Ok(false);
-            }
-            self.columns = Some(self.archive.columns(self.row_group)?);
-            return Ok(true);
-        };
-        let rows = columns.fill(self.row_group)?;
-        let mut begin = 0;
-        for row in 1..=rows {
-            if row == rows || !columns.goes_on(row) {
-                self.ready.extend(columns.piece(begin..row));
-                begin = row;
-            }
-        }
-        if rows == 0 {
-            self.columns = None;
-            self.row_group += 1;
-        }
-        Ok(true)
-    }
-}
-
-impl<R: Read + Seek + Send + 'static> Archive<R> {
-    fn columns(&self, row_group: usize) -> Result<Columns, ReadError> {
-        let group = self.file.get_row_group(row_group)?;
-        let places = self.places.names.iter().chain(&self.places.path);
-        let names = places.map(|&place| Ok(Column::new(group.get_column_reader(place)?)));
-        Ok(Columns {
-            names: names.collect::<Result<_, ReadError>>()?,
-            timestamp: Column::new(group.get_column_reader(self.places.timestamp)?),
-            frequency: Column::new(group.get_column_reader(self.places.frequency)?),
-            value: Column::new(group.get_column_reader(self.places.value)?),
-        })
-    }
-}
-
-impl<R: Read + Seek + Send + 'static> Iterator for Pieces<'_, R> {
-    type Item = Result<Piece, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                return Some(Ok(piece));
-            }
-            match contained(|| self.fill()) {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => {
-                    self.columns = None;
-                    self.row_group = usize::MAX;
-                    return Some(Err(error));
-                }
-            }
-        }
     }
 }

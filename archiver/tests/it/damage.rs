@@ -1,7 +1,7 @@
 //! Damaged files: an error or other rows, never a panic, and never more memory than is sane.
 
 use crate::{EVER, archive, bin, insert, options, rows, schema, series};
-use archiver::Archive;
+use archiver::{Archive, Filter};
 use snapshot_format::Tree;
 use std::fs;
 use std::io::Cursor;
@@ -12,7 +12,11 @@ use std::path::Path;
 fn read(bytes: &[u8]) -> bool {
     let Ok(archive) = Archive::open(Cursor::new(bytes.to_vec())) else { return false };
     let summary = archive.summary();
-    archive.pieces().all(|piece| piece.is_ok()) && summary.is_ok()
+    // What is wanted of it lies by the index, which may be damaged too.
+    let filter = Filter { metric: Some("m".into()), times: 60..=120, ..Filter::default() };
+    let selected = archive.select(&filter).all(|piece| piece.is_ok());
+    let hosts = archive.hosts(&filter).is_ok();
+    archive.pieces().all(|piece| piece.is_ok()) && summary.is_ok() && selected && hosts
 }
 
 fn small() -> Vec<u8> {
@@ -92,4 +96,22 @@ fn no_flipped_byte_of_the_go_stores_file_makes_the_reader_panic() {
         file[place] ^= 0xFF;
     }
     assert!(refused > 100, "{refused}");
+}
+
+/// The header of its first page claims a gigabyte, which zstd can make of a few bytes.
+#[test]
+fn a_page_that_claims_to_be_larger_than_memory_is_refused_before_it_is_unpacked() {
+    let mut file = small();
+    let metadata = schema::metadata(&file);
+    let column = metadata.row_group(0).column(5);
+    let begin = usize::try_from(column.byte_range().0).unwrap();
+    // Type, then the size, each the next field of 32 bits; what follows need not fit any more.
+    assert_eq!((file[begin], file[begin + 2]), (0x15, 0x15));
+    file[begin + 3..begin + 8].copy_from_slice(&[0x80, 0x80, 0x80, 0x80, 0x08]);
+    let archive = Archive::open(Cursor::new(file)).unwrap();
+    let filters = [Filter::default(), Filter { times: 0..=60, ..Filter::default() }];
+    for filter in filters {
+        let error = archive.select(&filter).find_map(Result::err).unwrap();
+        assert!(error.to_string().contains("without a sane size"), "{error}");
+    }
 }

@@ -1,41 +1,13 @@
 //! `DuckDB`, Polars and pyarrow read the files, and the queries of FORMAT.md work.
-//!
-//! The test makes itself a virtual environment below the target directory, once, with wheels of the
-//! versions below: it needs `python3` with `venv`, and a package index that pip can reach.
 
+use crate::python::{python, run};
 use crate::{EVER, Row, archive, bin, insert, options, rows, series};
 use serde_json::Value;
 use snapshot_format::Tree;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-const WHEELS: [&str; 3] = ["duckdb==2.0.0", "polars==2.1.0", "pyarrow==26.0.1"];
-
-fn run(command: &mut Command, purpose: &str) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{purpose}: {command:?}: {error}"));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{purpose}: {command:?}: {told}");
-    output
-}
-
-/// The environment's Python; made if it is not there or was not finished.
-fn python() -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("archive-engines");
-    let (python, ready) = (root.join("bin/python"), root.join("ready"));
-    if fs::read_to_string(&ready).is_ok_and(|wheels| wheels == WHEELS.join(" ")) {
-        return python;
-    }
-    let venv = ["-m", "venv", "--clear"];
-    run(Command::new("python3").args(venv).arg(&root), "this test needs python3 with venv");
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let install = &mut Command::new(&python);
-    install.args(pip).args(["--timeout", "15", "--retries", "1"]).args(WHEELS);
-    run(install, "this test needs a package index with wheels of DuckDB, Polars and pyarrow");
-    fs::write(&ready, WHEELS.join(" ")).unwrap();
-    python
-}
+use std::path::Path;
+use std::process::Command;
 
 /// Some hosts with devices, two of a name; quarters, so that sums are exact in any order; and one
 /// host of 80,000 values with all their digits.

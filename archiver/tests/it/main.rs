@@ -12,10 +12,12 @@ mod engines;
 mod golden;
 mod limits;
 mod model;
+mod python;
 mod schema;
+mod select;
 mod write;
 
-use archiver::{Archive, ArchiveWriter, GroupEncoder, Host, Options, Receipt};
+use archiver::{Archive, ArchiveWriter, GroupEncoder, Host, Options, Piece, ReadError, Receipt};
 use snapshot_format::{OwnedSeries, Snapshot, TrailerFields, Tree};
 use std::io::Cursor;
 use std::ops::Range;
@@ -82,8 +84,12 @@ fn open(file: &[u8]) -> Archive<Cursor<Vec<u8>>> {
 
 /// All rows in the order of the file.
 fn rows(file: &[u8]) -> Vec<Row> {
+    rows_of(open(file).pieces())
+}
+
+fn rows_of(pieces: impl Iterator<Item = Result<Piece, ReadError>>) -> Vec<Row> {
     let mut rows = Vec::new();
-    for piece in open(file).pieces() {
+    for piece in pieces {
         let piece = piece.unwrap();
         for (timestamp, value) in piece.timestamps.iter().zip(&piece.values) {
             rows.push(Row {

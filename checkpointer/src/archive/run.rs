@@ -26,9 +26,9 @@ const BATCH_BYTES: u64 = 4 << 20;
 const FILE_HOSTS: usize = 256;
 const FILE_BYTES: u64 = 256 << 20;
 
-/// Rows of a row group: a worker holds about 20 bytes for each. Twice as many save 2 % of the file
-/// at most.
-const ROW_GROUP_ROWS: usize = 1 << 19;
+/// Rows of a row group: a worker holds about 20 bytes for each. A day of a host is one: engines read the
+/// footer whole for every query, and it grows with the number of row groups.
+const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// How a run is done.
 pub struct Run<'a> {
