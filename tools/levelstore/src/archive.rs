@@ -1,5 +1,6 @@
 //! `levelstore archive`: one archive run of a data directory, or the check of an archive.
 
+pub(crate) mod files;
 mod progress;
 
 use crate::Verdict;

@@ -100,14 +100,14 @@ pub(crate) enum Command {
     /// Everything is read into memory, snapshots and logs, as a server does before it answers; nothing
     /// on the disk is changed. Exit code 1 if anything is not as it should be. MB are millions of bytes.
     Load(load::Options),
-    /// Answer a query from a data directory: one series, or an aggregate of several
+    /// Answer a query from a data directory or an archive: one series, or an aggregate of several
     ///
     /// Without --device it is the series of the host itself; if the host has none of that metric, those
     /// of its devices are aggregated (sum or avg, as the metrics say). Only the files of that host are
-    /// read, and nothing is changed.
+    /// read, of an archive only what may have that metric in that time; nothing is changed.
     #[command(after_help = query::EXAMPLES)]
     Query(query::Options),
-    /// Write every stored sample, sorted by path, metric and time
+    /// Write every stored sample of a data directory or an archive, sorted by path, metric and time
     ///
     /// Line protocol is what `import` reads back to the same store. What it cannot say is an error
     /// that names the series: more than two levels below the host, names or values that have no place

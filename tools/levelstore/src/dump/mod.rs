@@ -1,29 +1,32 @@
-//! `levelstore dump`: every sample of a data directory, by path, metric and time.
-//!
-//! A host at a time is in memory, a series at a time is taken out of it.
+//! `levelstore dump`: every sample of a data directory, or of an archive, by path, metric and time.
 
+mod archived;
 mod csv;
+mod data;
 mod jsonl;
 mod line;
 mod unplaced;
 
-use crate::Verdict;
+use crate::archive::files::Files;
+use crate::catalogue::Catalogue;
 use crate::json::legible;
-use crate::store::{Store, is_loss};
-use anyhow::Result;
-use checkpointer::memstore::CapturedRun;
-use checkpointer::{Problem, Trouble, View};
-use std::collections::HashSet;
+use crate::store::Store;
+use crate::{Verdict, time};
+use anyhow::{Result, bail};
+use archiver::Filter;
+use checkpointer::memstore;
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use unplaced::Unplaced;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The data directory: clusters, in them hosts, in them .bin, .json, .late and .wal files
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "archive")]
+    data: Option<PathBuf>,
+    /// An archive instead: its directory, or files of it; ours and the Go store's
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "data")]
+    archive: Vec<PathBuf>,
     /// Metrics with their frequencies: the `metrics` object of a configuration, or a configuration
     /// file. The logs of the Go store hold no frequencies: without this, what is in them has none,
     /// and the times at which it arrived
@@ -32,6 +35,21 @@ pub(crate) struct Options {
     /// What to write
     #[arg(long, value_enum, default_value_t = Format::LineProtocol)]
     format: Format,
+    /// Of an archive, only this cluster
+    #[arg(long, value_name = "C", conflicts_with = "data")]
+    cluster: Option<String>,
+    /// Of an archive, only hosts of this name
+    #[arg(long, value_name = "H", conflicts_with = "data")]
+    host: Option<String>,
+    /// Of an archive, only this metric
+    #[arg(long, value_name = "M", conflicts_with = "data")]
+    metric: Option<String>,
+    /// Of an archive, what is from this time on: Unix seconds, or RFC 3339
+    #[arg(long, value_name = "T", value_parser = time::parse, allow_negative_numbers = true, conflicts_with = "data")]
+    from: Option<i64>,
+    /// Of an archive, what is before this time
+    #[arg(long, value_name = "T", value_parser = time::parse, allow_negative_numbers = true, conflicts_with = "data")]
+    to: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -85,37 +103,42 @@ impl Series<'_> {
 const CHUNK: usize = 256 << 10;
 
 pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
-    let store = Store::open(&options.data, options.metrics.as_deref())?;
-    let mut dump = Dump {
-        store: &store,
+    let mut written = Written {
         format: options.format,
         out: BufWriter::with_capacity(CHUNK, out),
         lines: line::Lines::default(),
         samples: Vec::new(),
-        told: HashSet::new(),
-        lost: 0,
     };
-    if options.format == Format::Csv {
-        dump.out.write_all(csv::HEADER)?;
-    }
-    let found = store.view(i64::MIN, |_, _| true, |view| dump.host(&view))?;
-    dump.out.flush()?;
-    // What there is above the hosts, or could not be listed.
-    for problem in found.problems.listed() {
-        if !dump.told.contains(&problem.path) {
-            dump.tell(problem);
-        }
-    }
-    let (moved, lost) = (dump.lines.moved, dump.lost);
-    if moved.series > 0 {
-        let series = moved.series;
-        complain(&format!(
-            "{series} series, the first of them {}: an import of these lines stores samples at other \
-             times, as the phase or the frequency changes; --format jsonl says all",
-            moved.first
-        ));
-    }
+    let lost = if let Some(data) = &options.data {
+        let store = Store::open(data, options.metrics.as_deref())?;
+        written.begin()?;
+        data::dump(&store, &mut written)?
+    } else {
+        let mut files = Files::find(&options.archive, options.cluster.as_deref())?;
+        let metrics = options.metrics.as_deref().map(Catalogue::read).transpose()?;
+        let catalogue = metrics.unwrap_or_default().to_memory();
+        written.begin()?;
+        archived::dump(&mut files, &options.filter()?, &catalogue, &mut written)?;
+        files.lost
+    };
+    written.end()?;
+    let moved = &written.lines.moved;
     Ok(if lost > 0 || moved.series > 0 { Verdict::Problems } else { Verdict::Fine })
+}
+
+impl Options {
+    /// What is wanted of an archive.
+    fn filter(&self) -> Result<Filter> {
+        let from = self.from.unwrap_or(i64::MIN);
+        let last = match self.to.map(|to| to.checked_sub(1)) {
+            None => i64::MAX,
+            Some(Some(last)) if from <= last => last,
+            Some(_) => bail!("--to: nothing is from {from} on and before that"),
+        };
+        let [cluster, hostname, metric] =
+            [&self.cluster, &self.host, &self.metric].map(Option::clone);
+        Ok(Filter { cluster, hostname, metric, times: from..=last })
+    }
 }
 
 /// Where stderr is closed there is nobody to tell.
@@ -123,104 +146,57 @@ fn complain(what: &str) {
     drop(writeln!(io::stderr(), "levelstore: {what}"));
 }
 
-struct Dump<'a, W: Write> {
-    store: &'a Store,
+/// What is written, in its format.
+struct Written<W: Write> {
     format: Format,
     out: BufWriter<W>,
     lines: line::Lines,
     /// Of the series that is being written.
     samples: Vec<Sample>,
-    /// Paths of which a problem was told.
-    told: HashSet<String>,
-    /// How many times something that was stored could not be read.
-    lost: u64,
 }
 
-impl<W: Write> Dump<'_, W> {
-    fn host(&mut self, view: &View) -> Result<()> {
-        let mut unplaced = Unplaced::default();
-        for problem in view.problems.listed() {
-            self.problem(problem, &mut unplaced)?;
+impl<W: Write> Written<W> {
+    fn begin(&mut self) -> Result<()> {
+        if self.format == Format::Csv {
+            self.out.write_all(csv::HEADER)?;
         }
-        let Ok(tree) = &view.tree else { return Ok(()) };
-        let capture = tree.view_all();
-        let runs = capture.runs(&self.store.catalogue);
-        let mut unplaced = unplaced.into_iter().peekable();
-        for runs in runs.chunk_by(|one, other| one.series == other.series) {
-            let Some(run) = runs.first() else { continue };
-            let path: Vec<&[u8]> = run.path.iter().map(|name| &**name).collect();
-            let order = |one: &unplaced::Series| one.order(&path, &run.name);
-            while let Some(before) = unplaced.next_if(|one| order(one).is_lt()) {
-                self.unplaced(view, &before)?;
-            }
-            self.samples.clear();
-            for run in runs {
-                self.take(run);
-            }
-            if let Some(same) = unplaced.next_if(|one| order(one).is_eq()) {
-                self.samples.extend(same.samples);
-            }
-            self.series(view, &path, &run.name)?;
-        }
-        unplaced.try_for_each(|one| self.unplaced(view, &one))
-    }
-
-    fn unplaced(&mut self, view: &View, one: &unplaced::Series) -> Result<()> {
-        self.samples.clone_from(&one.samples);
-        self.series(view, &one.path(), one.metric())
-    }
-
-    /// Tells it; records that a start leaves in the log are shown all the same.
-    fn problem(&mut self, problem: &Problem, unplaced: &mut Unplaced) -> Result<()> {
-        if let Trouble::UnknownMetrics { .. } = problem.trouble {
-            self.told.insert(problem.path.clone());
-            return unplaced.read(self.store, &problem.path);
-        }
-        self.tell(problem);
         Ok(())
     }
 
-    fn tell(&mut self, problem: &Problem) {
-        self.told.insert(problem.path.clone());
-        self.lost += u64::from(is_loss(&problem.trouble));
-        complain(&problem.to_string());
-    }
-
-    fn take(&mut self, run: &CapturedRun<'_>) {
-        let (mut time, frequency) = (run.start, Some(run.frequency));
-        run.for_each(|values| {
-            for &value in values {
-                if !value.is_nan() {
-                    self.samples.push(Sample { time, frequency, value });
-                }
-                // Behind the last one it may be beyond all clocks.
-                time = time.wrapping_add(run.frequency.get().into());
-            }
-        });
-    }
-
-    fn series(&mut self, view: &View, path: &[&[u8]], metric: &[u8]) -> Result<()> {
-        // Runs follow each other, but for those of files that are not ours.
+    /// Writes the series whose samples are in `samples`.
+    fn series(
+        &mut self,
+        (cluster, host): (&str, &str),
+        path: &[&[u8]],
+        metric: &[u8],
+        catalogue: &memstore::Catalogue,
+    ) -> Result<()> {
+        // They follow each other, but for those of files that are not ours.
         if !self.samples.is_sorted_by_key(|sample| sample.time) {
             self.samples.sort_by_key(|sample| sample.time);
         }
         if self.samples.is_empty() {
             return Ok(());
         }
-        let catalogue = &self.store.catalogue;
         let config = catalogue.find(metric).and_then(|id| catalogue.get(id)?.config);
-        let series = Series {
-            cluster: &view.cluster,
-            host: &view.host,
-            path,
-            metric,
-            frequency: config.map(|config| config.frequency),
-            samples: &self.samples,
-        };
+        let frequency = config.map(|config| config.frequency);
+        let series = Series { cluster, host, path, metric, frequency, samples: &self.samples };
         match self.format {
             Format::LineProtocol => self.lines.write(&series, &mut self.out),
             Format::Csv => csv::write(&series, &mut self.out),
             Format::Jsonl => jsonl::write(&series, &mut self.out),
         }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.out.flush()?;
+        let line::Moved { series, first } = &self.lines.moved;
+        if *series > 0 {
+            complain(&format!(
+                "{series} series, the first of them {first}: an import of these lines stores samples at \
+                 other times, as the phase or the frequency changes; --format jsonl says all"
+            ));
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
-//! `levelstore query`: a series, or an aggregate of several, from a data directory, or
+//! `levelstore query`: a series, or an aggregate of several, from a data directory, from an archive, or
 //! from a server.
 
+mod archived;
 mod device;
 mod plot;
 mod remote;
@@ -10,7 +11,7 @@ use crate::store::{Store, is_loss};
 use crate::{Verdict, time};
 use anyhow::{Context, Result, bail};
 use checkpointer::memstore::resample::Method;
-use checkpointer::memstore::{Answer, Element, Host, Query, Selector};
+use checkpointer::memstore::{Answer, Catalogue, Element, Host, Query, Selector};
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -23,16 +24,20 @@ Examples:
   … --metric flops_any --device socket0,socket1    of two sockets together
   … --metric temp --device socket0 --device '*'    of all parts of a socket together
   … --metric cpu_load --from 2023-11-14T22:00:00Z --plot
+  --archive DIR --cluster emmy --host m0001 --metric cpu_load --from 2023-11-14T22:00:00Z
 
 Exit code: 0 fine, 1 no answer, or files of the host are damaged, 2 wrong usage.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The data directory: clusters, in them hosts, in them .bin, .json, .late and .wal files
-    #[arg(long, value_name = "DIR", required_unless_present = "url", requires = "metrics")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["url", "archive"], requires = "metrics")]
     data: Option<PathBuf>,
+    /// An archive instead: its directory, or files of it; ours and the Go store's
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["data", "url"])]
+    archive: Vec<PathBuf>,
     /// Metrics with their frequencies and aggregations: the `metrics` object of a configuration, or a
-    /// configuration file
+    /// configuration file. An archive knows the frequencies itself, but not how to aggregate
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
     /// A running server instead, by its address: `http://host:8082`
@@ -88,13 +93,13 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
         Told { options, answer, series: None }.tell(out)?;
         return Ok(Verdict::Fine);
     }
-    let Some(data) = &options.data else { bail!("--data or --url: from where?") };
+    let Some(data) = &options.data else { return archived::query(options, out) };
     let store = Store::open(data, options.metrics.as_deref())?;
     let mut answer = None;
     let is_wanted =
         |cluster: &str, host: &str| (cluster, host) == (&options.cluster, &options.host);
     let found = store.view(i64::MIN, is_wanted, |view| {
-        answer = Some(options.ask(&store, &view.tree?));
+        answer = Some(options.ask(&store.catalogue, &view.tree?));
         Ok(())
     })?;
     let problems = found.problems.listed().iter();
@@ -117,7 +122,7 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
 }
 
 impl Options {
-    fn ask(&self, store: &Store, host: &Host) -> Result<Told<'_>> {
+    fn ask(&self, catalogue: &Catalogue, host: &Host) -> Result<Told<'_>> {
         let selector = Selector::new(self.devices.clone());
         let query = Query {
             selector: &selector,
@@ -127,7 +132,7 @@ impl Options {
             resolution: self.resolution,
             method: Method::Lttb,
         };
-        let selected = host.select(&store.catalogue, &query)?;
+        let selected = host.select(catalogue, &query)?;
         Ok(Told { options: self, answer: selected.read()?, series: Some(selected.series()) })
     }
 

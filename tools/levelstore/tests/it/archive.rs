@@ -1,7 +1,8 @@
 //! `archive` and `archive verify`.
 
 use crate::{LOG_MAGIC, json, record, run, show, text};
-use serde_json::Value;
+use serde_json::{Value, json as document};
+use snapshot_format::{Counts, Encoder, TrailerFields};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,27 @@ fn what_is_before_the_time_becomes_rows_and_the_rest_comes_with_the_next_run() {
     let (verified, code) = verify(directory.path());
     assert_eq!((code, verified["problems"].as_array().unwrap().len()), (1, 1));
     assert_eq!(verified["problems"][0]["path"], show(&first));
+}
+
+#[test]
+fn an_empty_cluster_and_a_host_without_a_sample_make_no_file_and_no_trouble() {
+    let directory = data();
+    let checkpoints = directory.path().join("checkpoints");
+    fs::create_dir_all(checkpoints.join("empty")).unwrap();
+    for host in ["c/nothing", "of_nothing/nothing"] {
+        fs::create_dir_all(checkpoints.join(host)).unwrap();
+        let counts = Counts { metrics: 1, children: 0 };
+        let mut snapshot = Encoder::new(Vec::new(), START, START + 180, counts).unwrap();
+        snapshot.series(b"load", 60, START, &[f32::NAN; 3]).unwrap();
+        let (bytes, _) = snapshot.finish(TrailerFields::default()).unwrap();
+        fs::write(checkpoints.join(host).join(format!("{START}.bin")), bytes).unwrap();
+    }
+    let (done, code) = archive(directory.path(), START + 1000);
+    assert_eq!((code, done["rows"].as_u64(), &done["problems"]), (0, Some(10), &document!([])));
+    assert_eq!(done["files"].as_array().unwrap().len(), 1, "that of the cluster with samples");
+    assert!(!checkpoints.join("of_nothing/nothing").join(format!("{START}.bin")).exists());
+    let (verified, code) = verify(directory.path());
+    assert_eq!((code, verified["rows"].as_u64()), (0, Some(10)), "{verified}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod archive;
 mod config;
 mod convert;
 mod dump;
+mod engines;
 mod estimate;
 mod filled;
 #[path = "gen.rs"]
@@ -12,7 +13,10 @@ mod generate;
 mod import;
 mod inspect;
 mod load;
+#[path = "../../../../archiver/tests/it/python.rs"]
+mod python;
 mod query;
+mod read_back;
 mod repair;
 mod serve;
 mod settle;
