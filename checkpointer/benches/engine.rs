@@ -1,6 +1,6 @@
 //! The engine on the real disk: what a day of a cluster costs to write, save, recover and replay.
 //!
-//! `cargo bench -p checkpointer --bench engine [day|pause|hosts]…`, all of them without a name. It
+//! `cargo bench -p checkpointer --bench engine [day|pause|adaptive|hosts]…`, all of them without a name. It
 //! writes to a new directory in the current one. Every figure is of a process of its own: CPU seconds
 //! are user and system time, memory is what the system says.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
@@ -17,15 +17,18 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use checkpointer::disk::RealDisk;
-use checkpointer::log::{Budget, Inline};
+use checkpointer::disk::{Disk, RealDisk};
+use checkpointer::log::{Budget, Inline, Pool};
 use checkpointer::memstore::{Aggregation, Catalogue};
-use checkpointer::{Config, Engine, Logging, Now, Pending, Sample, Series, Start, StoredHost};
+use checkpointer::{
+    CheckpointMode, Config, Engine, Logging, Now, Pending, Sample, Series, Start, Stopwatch,
+    StoredHost, Thresholds,
+};
 
 const START: i64 = 1_700_000_000;
 const SERIES: usize = 632;
@@ -38,10 +41,11 @@ struct Size {
     hosts: usize,
     minutes: usize,
     many: usize,
+    batches: usize,
 }
 
-const FULL: Size = Size { hosts: 50, minutes: 1440, many: 5000 };
-const SMALL: Size = Size { hosts: 2, minutes: 20, many: 20 };
+const FULL: Size = Size { hosts: 50, minutes: 1440, many: 5000, batches: 200_000 };
+const SMALL: Size = Size { hosts: 2, minutes: 20, many: 20, batches: 40 };
 
 fn now(clock: Instant, minute: usize) -> Now {
     Now { unix: START + 60 * i64::try_from(minute).unwrap(), uptime: clock.elapsed() }
@@ -82,7 +86,8 @@ struct Load {
 
 fn loads(engine: &Engine, hosts: usize, minutes: usize, clock: Instant) -> Vec<Load> {
     // A few different hosts, so that making values does not take longer than storing them.
-    let values: Vec<_> = (0..8).map(|seed| Arc::new(common::host(seed, minutes))).collect();
+    let values: Vec<_> =
+        (0..8).map(|seed| Arc::new(common::host(seed, minutes.min(1440)))).collect();
     let load = |k: usize| Load {
         host: engine.host("alpha", &format!("a{k:04}"), now(clock, 0)).unwrap(),
         series: series(engine.catalogue()),
@@ -105,7 +110,11 @@ impl Load {
         let timestamp = START + 60 * i64::try_from(minute).unwrap();
         let values = self.series.iter().zip(&*self.values);
         let samples: Vec<_> = values
-            .map(|(series, values)| Sample { series, timestamp, value: values[minute] })
+            .map(|(series, values)| Sample {
+                series,
+                timestamp,
+                value: values[minute % values.len()],
+            })
             .filter(|sample| sample.value.is_finite())
             .collect();
         self.host.write(&samples, now(clock, minute), logging, |_, _| {}).unwrap().pending
@@ -261,6 +270,101 @@ fn pause(directory: &Path, size: Size) {
     println!("{} checkpoints meanwhile, {} failed", stats.checkpoints, stats.checkpoint_failures);
 }
 
+// ---- checkpoints by themselves ----
+
+/// Two threads that take one job after the other, as a server has, and how many are at work.
+struct Threads(mpsc::Sender<Job>);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Threads {
+    fn start(at_work: &Arc<AtomicUsize>) -> Self {
+        let (jobs, taken) = mpsc::channel::<Job>();
+        let taken = Arc::new(Mutex::new(taken));
+        for _ in 0..2 {
+            let (taken, at_work) = (Arc::clone(&taken), Arc::clone(at_work));
+            thread::spawn(move || {
+                loop {
+                    let Ok(job) = taken.lock().unwrap().recv() else { return };
+                    at_work.fetch_add(1, Relaxed);
+                    job();
+                    at_work.fetch_sub(1, Relaxed);
+                }
+            });
+        }
+        Self(jobs)
+    }
+}
+
+impl Pool for Threads {
+    fn run(&self, job: Job) {
+        self.0.send(job).unwrap();
+    }
+}
+
+/// What an acknowledgement takes under full load, while hosts are checkpointed at the thresholds of a
+/// server.
+fn adaptive(directory: &Path, size: Size) {
+    let clock = Instant::now();
+    let disk = RealDisk::new(directory).unwrap();
+    let thresholds = Thresholds {
+        passive: Some(32 << 20),
+        restart: Some(128 << 20),
+        total: Some(disk.free_bytes().unwrap() / 4),
+    };
+    let mut config = Config { thresholds, ..Config::default() };
+    config.log.stopwatch = Stopwatch::new(move || clock.elapsed());
+    let start = Start::at(now(clock, 0));
+    let (engine, _) = Engine::open(disk, catalogue(), config, &start).unwrap();
+    let loads = loads(&engine, size.hosts, size.minutes, clock);
+    let done = AtomicBool::new(false);
+    let (mut quiet, mut busy) = (Vec::new(), Vec::new());
+    let at_work = Arc::new(AtomicUsize::new(0));
+    let count = (size.hosts * SERIES * size.minutes) as u64;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let pool = Threads::start(&at_work);
+            while !done.load(Relaxed) {
+                engine.run_due(now(clock, 0), Budget { jobs_max: 256 }, &pool);
+                engine.wait_due(Duration::from_millis(100));
+            }
+        });
+        measured("adaptive checkpoints", count, || {
+            for minute in 0..size.minutes {
+                for load in &loads {
+                    let (started, is_busy) = (Instant::now(), at_work.load(Relaxed) > 0);
+                    load.write(minute, clock).wait(now(clock, minute), LONG).unwrap();
+                    let times = if is_busy { &mut busy } else { &mut quiet };
+                    times.push(started.elapsed());
+                }
+            }
+        });
+        done.store(true, Relaxed);
+    });
+    let mut all = [&quiet[..], &busy].concat();
+    for (what, times) in [
+        ("all", &mut all),
+        ("nothing at work beside", &mut quiet),
+        ("checkpoints, syncs", &mut busy),
+    ] {
+        if let Some(batches) = Some(times.len()).filter(|batches| *batches > 0) {
+            let [p50, p99, most] = [50, 99, 100].map(|percent| percentile(times, percent));
+            println!("{what:22} {batches:6} batches, p50 {p50:?}, p99 {p99:?}, at most {most:?}");
+        }
+    }
+    let stats = engine.stats(now(clock, size.minutes));
+    for (mode, count) in CheckpointMode::ALL.into_iter().zip(stats.checkpoints_by_mode) {
+        if count > 0 {
+            println!("  {count} checkpoints, {}", mode.name());
+        }
+    }
+    println!(
+        "  {:.0} records covered in a millisecond of checkpoint, {:?} failed",
+        stats.cover.efficiency_per_ms().unwrap_or(0.0),
+        stats.checkpoint_failures
+    );
+}
+
 // ---- many hosts ----
 
 fn many(directory: &Path, hosts: usize) {
@@ -300,13 +404,18 @@ fn run(area: &str, size: Size) {
         "pause" => {
             child("pause", directory.path(), Size { minutes: size.minutes.min(200), ..size });
         }
+        "adaptive" => {
+            // 200,000 batches: more than a day of fifty hosts.
+            let minutes = size.batches / size.hosts;
+            child("adaptive", directory.path(), Size { minutes, ..size });
+        }
         "hosts" => {
             for hosts in [size.many / 4, size.many] {
                 let directory = tempfile::tempdir_in(".").unwrap();
                 child("many", directory.path(), Size { hosts, ..size });
             }
         }
-        other => println!("there is no {other}: day, pause, hosts"),
+        other => println!("there is no {other}: day, pause, adaptive, hosts"),
     }
 }
 
@@ -314,21 +423,26 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [part, directory, hosts, minutes] = &arguments[..] {
         let directory = Path::new(directory);
-        let size =
-            Size { hosts: hosts.parse().unwrap(), minutes: minutes.parse().unwrap(), many: 0 };
+        let size = Size {
+            hosts: hosts.parse().unwrap(),
+            minutes: minutes.parse().unwrap(),
+            many: 0,
+            batches: 0,
+        };
         return match &**part {
             "fill" => fill(directory, size),
             "replay" => replay(directory, size),
             "save" => save(directory, size),
             "recover" => recover(directory, size),
             "pause" => pause(directory, size),
+            "adaptive" => adaptive(directory, size),
             _ => many(directory, size.hosts),
         };
     }
     let size = if arguments.iter().any(|argument| argument == "--bench") { FULL } else { SMALL };
     let named: Vec<&String> =
         arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    for area in ["day", "pause", "hosts"] {
+    for area in ["day", "pause", "adaptive", "hosts"] {
         if named.is_empty() || named.iter().any(|name| *name == area) {
             run(area, size);
         }

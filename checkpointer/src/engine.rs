@@ -5,7 +5,8 @@
 //! * [`Engine::host`] gives a [`StoredHost`], to which a batch of [`Sample`]s is
 //!   [written](StoredHost::write); [`Pending::wait`] waits for its acknowledgement.
 //! * [`Engine::checkpoint`] saves what no durable snapshot holds; [`Engine::run_due`] does it by
-//!   itself, spread over the interval, together with what the log has to do.
+//!   itself, spread over the interval and by [how much](Thresholds) log is not covered, together with
+//!   what the log has to do.
 //! * [`Engine::free`] and [`Engine::delete`] take away what is old and durable.
 //! * [`Engine::merge`] makes few snapshots of many, and [`Engine::settle`] makes the directory one
 //!   that the Go store can take over.
@@ -63,6 +64,7 @@ mod close;
 mod column;
 mod config;
 mod core;
+mod debt;
 mod due;
 mod encode;
 mod error;
@@ -72,11 +74,14 @@ mod free;
 mod host;
 mod hosts;
 mod join;
+mod leftovers;
 mod marks;
 mod merge;
 mod names;
 mod open;
+mod patient;
 mod plan;
+mod push_back;
 mod read;
 mod recover;
 mod replay;
@@ -94,12 +99,14 @@ use std::sync::{Arc, Mutex};
 
 use memstore::Catalogue;
 
-pub use config::{Config, Now};
+pub use config::{Config, Now, Thresholds};
+pub use debt::CheckpointMode;
 pub use error::{
     CheckpointError, MergeError, NoSeries, Offline, OpenError, Refused, Unavailable, WriteError,
 };
 pub use free::Branch;
 pub use host::{InHost, StoredHost};
+pub use leftovers::SetAside;
 pub use marks::Marks;
 pub use merge::{ArchiveHold, MergeLimits};
 pub use names::{BadName, DIRECTORY_NAME_MAX, check_directory_name};
@@ -108,7 +115,7 @@ pub use report::{
     Checkpointed, Deleted, Freed, Merged, OnProgress, Problem, Problems, Progress, Recovered,
     Settled, Trouble,
 };
-pub use stats::EngineStats;
+pub use stats::{CoverStats, EngineStats};
 pub use view::{View, view};
 pub use write::{Logging, Pending, Sample, Series, Written};
 

@@ -16,12 +16,15 @@ pub mod engine;
 pub mod log;
 pub mod planted;
 mod round;
+mod stopwatch;
 
 pub use engine::{
-    ArchiveHold, BadName, Branch, CheckpointError, Checkpointed, Config, DIRECTORY_NAME_MAX,
-    Deleted, Engine, EngineStats, Freed, Logging, Marks, MergeError, MergeLimits, Merged, NoSeries,
-    Now, Offline, OnProgress, OpenError, Pending, Problem, Problems, Progress, Recovered, Refused,
-    Sample, Series, Settled, Start, StoredHost, Trouble, Unavailable, View, WriteError, Written,
-    check_directory_name, view,
+    ArchiveHold, BadName, Branch, CheckpointError, CheckpointMode, Checkpointed, Config,
+    CoverStats, DIRECTORY_NAME_MAX, Deleted, Engine, EngineStats, Freed, Logging, Marks,
+    MergeError, MergeLimits, Merged, NoSeries, Now, Offline, OnProgress, OpenError, Pending,
+    Problem, Problems, Progress, Recovered, Refused, Sample, Series, SetAside, Settled, Start,
+    StoredHost, Thresholds, Trouble, Unavailable, View, WriteError, Written, check_directory_name,
+    view,
 };
 pub use memstore;
+pub use stopwatch::{DURATION_BOUNDS_S, Durations, Stopwatch};

@@ -20,8 +20,9 @@
 //!
 //! How a batch goes: [`HostLog::room`], then under the host's lock the tree and
 //! [`Buffer::append_batch`], then without it [`HostLog::ticket`] and [`Ticket::wait`]. A checkpoint
-//! takes [`Buffer::set_checkpoint_mark`] together with its capture, and tells its end by
-//! [`HostLog::checkpoint_succeeded`] or [`HostLog::checkpoint_failed`].
+//! takes [`Buffer::set_checkpoint_mark`] together with its capture, may tell its beginning by
+//! [`HostLog::checkpoint_began`], and tells its end by [`HostLog::checkpoint_succeeded`] or
+//! [`HostLog::checkpoint_failed`].
 //!
 //! The log has no thread, timer or clock. Its caller asks [`Log::next_due`], and calls
 //! [`Log::run_due`] with the time: any that never goes back, since any moment.
@@ -87,7 +88,7 @@ pub(crate) use start::{NUMBER_MAX, find_among, read_log_by_series};
 pub use crate::planted;
 pub use bounds::Room;
 pub use buffer::{Buffer, record_bytes};
-pub use checkpoint::Dropped;
+pub use checkpoint::{Covered, Dropped};
 pub use config::{Config, SyncMode};
 pub use error::{DiskFailure, Operation, Refused, Unacknowledged};
 pub use host::{HostLog, Owner};

@@ -48,6 +48,11 @@ pub enum Planted {
     GoLogPlacedAnew,
     FoundNumberRepeated,
     FoundSnapshotsBelievedDurable,
+    KeptOnPanic,
+    TurnKeptOnFailure,
+    CheckpointNeverOver,
+    UncoveredSwept,
+    SweptBeforeDurable,
     // The rules of merging.
     MergedUnsynced,
     SourcesBeforeMergedIsDurable,
@@ -106,7 +111,7 @@ impl Planted {
     ];
 
     /// Those of checkpoints and recovery.
-    pub const ENGINE: [Self; 25] = [
+    pub const ENGINE: [Self; 30] = [
         Self::NoBoundary,
         Self::BoundaryAfterSuccess,
         Self::BoundaryForgotten,
@@ -132,6 +137,11 @@ impl Planted {
         Self::GoLogPlacedAnew,
         Self::FoundNumberRepeated,
         Self::FoundSnapshotsBelievedDurable,
+        Self::KeptOnPanic,
+        Self::TurnKeptOnFailure,
+        Self::CheckpointNeverOver,
+        Self::UncoveredSwept,
+        Self::SweptBeforeDurable,
     ];
 
     /// Those of merging and settling.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::config::Now;
+use super::debt::CheckpointMode;
 use super::error::{CheckpointError, Offline};
 use super::host::{Life, StoredHost};
 use super::hosts::State;
@@ -53,7 +54,7 @@ impl<D: Disk> Archiving<D> {
         }
         // In flight counts, but nothing is: who checkpoints has the lock that is held here.
         if host.is_unsaved_before(cut) {
-            host.checkpoint_saved(&mut saved, now)?;
+            host.checkpoint_saved(&mut saved, CheckpointMode::Asked, now)?;
             if host.is_unsaved_before(cut) {
                 return Err(NotReady::Unsaved);
             }

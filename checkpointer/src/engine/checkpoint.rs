@@ -5,11 +5,14 @@
 //! has happened: a failure gives back what was in flight, and leaves the log as it is.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use memstore::{Capture, CaptureEnd, CapturedRun};
 use snapshot_format::{EncodeError, TrailerFields};
 
 use super::config::Now;
+use super::core::Counters;
+use super::debt::CheckpointMode;
 use super::encode::encode;
 use super::error::CheckpointError;
 use super::files::Kind;
@@ -18,7 +21,7 @@ use super::report::Checkpointed;
 use super::saved::{Saved, SnapshotFile};
 use super::set::{Content, Divided};
 use crate::disk::{Appending, Disk, File};
-use crate::log::{DiskFailure, Mark, Operation};
+use crate::log::{Covered, DiskFailure, Mark, Operation};
 use crate::planted::{Planted, is_planted};
 
 /// How far the boundaries of series move.
@@ -47,44 +50,72 @@ impl<D: Disk> StoredHost<D> {
     ///
     /// [`CheckpointError`]; nothing is lost then.
     pub fn checkpoint(&self, now: Now) -> Result<Checkpointed, CheckpointError> {
-        self.checkpoint_saved(&mut self.lock_saved(), now)
+        self.checkpoint_as(CheckpointMode::Asked, now)
+    }
+
+    pub(super) fn checkpoint_as(
+        &self,
+        mode: CheckpointMode,
+        now: Now,
+    ) -> Result<Checkpointed, CheckpointError> {
+        let at_once = self.lock_saved_within(Duration::ZERO);
+        let mut saved = at_once.unwrap_or_else(|| self.lock_saved());
+        self.checkpoint_saved(&mut saved, mode, now)
     }
 
     pub(super) fn checkpoint_saved(
         &self,
         saved: &mut Saved,
+        mode: CheckpointMode,
         now: Now,
     ) -> Result<Checkpointed, CheckpointError> {
         let Some((mark, capture)) = self.begin(saved) else {
+            self.turn.ended(now);
             return Ok(Checkpointed { idle: 1, ..Checkpointed::default() });
         };
-        let running = Running { host: self };
+        // A panic is a failure too.
+        self.turn.begins(now.uptime.saturating_add(self.core.config.offline_retry));
+        let running = Running::new(self);
+        let Counters { checkpoints, checkpoint_failures, cover, .. } = &self.core.counters;
+        let stopwatch = &self.core.config.log.stopwatch;
+        let (started, bytes_before) = (stopwatch.start(), self.log.uncovered());
+        let outcome = self.save(saved, running, (mark, &capture), now);
+        match &outcome {
+            Ok(_) => {
+                self.turn.ended(now);
+                stopwatch.stop(started, &cover.durations);
+                cover.log_bytes_before.fetch_add(bytes_before, Relaxed);
+                if let Some(count) = checkpoints.get(mode as usize) {
+                    count.fetch_add(1, Relaxed);
+                }
+            }
+            Err(_) => drop(checkpoint_failures.fetch_add(1, Relaxed)),
+        }
+        outcome
+    }
+
+    fn save(
+        &self,
+        saved: &mut Saved,
+        running: Running<'_, D>,
+        (mark, capture): (Mark, &Capture),
+        now: Now,
+    ) -> Result<Checkpointed, CheckpointError> {
         let runs = capture.runs(&self.core.catalogue);
         let (files, boundaries) = self.plan_set(saved, &runs, mark, now)?;
         if !is_planted(Planted::BoundaryAfterSuccess) {
             self.raise(&boundaries);
         }
-        let counters = &self.core.counters;
-        let bytes = match self.publish(saved, &files, &runs) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                counters.checkpoint_failures.fetch_add(1, Relaxed);
-                self.remove_temporaries(&files);
-                return Err(error);
-            }
-        };
+        let bytes = self.publish(saved, &files, &runs).inspect_err(|_| {
+            // As far as that is possible: the disk has refused something a moment ago.
+            drop(self.remove_temporaries(saved, Duration::ZERO));
+        })?;
         self.raise(&boundaries);
         let segments = running.succeeded(saved, mark);
-        counters.checkpoints.fetch_add(1, Relaxed);
-        counters.snapshots.fetch_add(files.len() as u64, Relaxed);
+        let (counters, files) = (&self.core.counters, files.len() as u64);
+        counters.snapshots.fetch_add(files, Relaxed);
         counters.snapshot_bytes.fetch_add(bytes, Relaxed);
-        Ok(Checkpointed {
-            hosts: 1,
-            files: files.len() as u64,
-            bytes,
-            segments,
-            ..Checkpointed::default()
-        })
+        Ok(Checkpointed { hosts: 1, files, bytes, segments, ..Checkpointed::default() })
     }
 
     /// Whether there is nothing to be saved.
@@ -181,7 +212,7 @@ impl<D: Disk> StoredHost<D> {
     ) -> Result<u64, CheckpointError> {
         let mut lengths = Vec::with_capacity(files.len());
         for file in files {
-            lengths.push(self.write_temporary(file, runs)?);
+            lengths.push(self.write_temporary(saved, file, runs)?);
         }
         self.make_found_durable(saved)?;
         let Some((last, others)) = files.split_last() else { return Ok(0) };
@@ -210,10 +241,11 @@ impl<D: Disk> StoredHost<D> {
 
     fn write_temporary(
         &self,
+        saved: &mut Saved,
         file: &SetFile,
         runs: &[CapturedRun<'_>],
     ) -> Result<u64, CheckpointError> {
-        let path = format!("{}/{}.tmp", self.directory(), file.name());
+        let path = self.temporary(saved, &file.name());
         let disk = self.core.disk();
         let created = match disk.create(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -248,14 +280,18 @@ impl<D: Disk> StoredHost<D> {
         saved.snapshots.push(SnapshotFile { number, kind, file: name, from, to, bytes });
         saved.sort();
         let renamed = self.core.disk().rename(&temporary, &path);
-        renamed.map_err(DiskFailure::of(Operation::Rename, &temporary))
+        renamed.map_err(DiskFailure::of(Operation::Rename, &temporary))?;
+        saved.leftovers.temporaries.remove(&format!("{}.tmp", file.name()));
+        Ok(())
     }
 
-    /// As far as that is possible: the disk has refused something a moment ago.
-    fn remove_temporaries(&self, files: &[SetFile]) {
-        for file in files {
-            drop(self.core.disk().remove(&format!("{}/{}.tmp", self.directory(), file.name())));
-        }
+    /// The path of the temporary file that becomes this one. Whatever comes between, it is left over
+    /// until it has become that.
+    pub(super) fn temporary(&self, saved: &mut Saved, file: &str) -> String {
+        let name = format!("{file}.tmp");
+        let path = format!("{}/{name}", self.directory());
+        saved.leftovers.temporaries.insert(name, Duration::ZERO);
+        path
     }
 }
 
@@ -264,15 +300,24 @@ struct Running<'a, D: Disk + 'static> {
     host: &'a StoredHost<D>,
 }
 
-impl<D: Disk> Running<'_, D> {
+impl<'a, D: Disk> Running<'a, D> {
+    fn new(host: &'a StoredHost<D>) -> Self {
+        host.log.checkpoint_began();
+        Self { host }
+    }
+
     /// The set is durable. Returns how many segments went.
     fn succeeded(self, saved: &mut Saved, mark: Mark) -> u64 {
         let host = self.host;
         std::mem::forget(self);
         host.lock().tree.capture_ended(CaptureEnd::Durable);
         saved.covered = mark.next_number.saturating_sub(1);
-        // Segments that are left over are covered: the next checkpoint tries again to delete them.
-        host.log.checkpoint_succeeded(mark).map_or(0, |dropped| dropped.segments)
+        let Covered { records, records_left, dropped } = host.log.checkpoint_succeeded(mark);
+        let cover = &host.core.counters.cover;
+        cover.records_covered.fetch_add(records, Relaxed);
+        cover.log_records.fetch_add(records + records_left, Relaxed);
+        saved.leftovers.has_covered = dropped.is_err();
+        dropped.map_or(0, |dropped| dropped.segments)
     }
 }
 

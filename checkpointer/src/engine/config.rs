@@ -13,6 +13,22 @@ pub struct Now {
     pub uptime: Duration,
 }
 
+/// At how many bytes of log that no durable snapshot covers something is done about it, whatever the
+/// [interval](Config::checkpoint_interval); `None`: however many. What is covered does not count, be
+/// its file there or not, and nothing that is uncovered is ever deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// From here on a host is checkpointed in the background.
+    pub passive: Option<u64>,
+    /// From here on a host comes before all others, and its writers wait for the checkpoint: one of
+    /// them does it if nobody else does. Who has waited long enough, or would not wait, is
+    /// [refused](crate::log::Refused::Uncovered).
+    pub restart: Option<u64>,
+    /// Of all hosts together: above it the largest are checkpointed, and of these the oldest first,
+    /// until the others have no more.
+    pub total: Option<u64>,
+}
+
 /// Retention, intervals and the log's configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -25,9 +41,10 @@ pub struct Config {
     /// How often each host is checkpointed by [`Engine::run_due`](super::Engine::run_due), hosts
     /// spread over the interval; `None`: only when asked.
     pub checkpoint_interval: Option<Duration>,
-    /// A host with so many bytes in its log that no snapshot covers is checkpointed whatever its turn;
-    /// `None`: however many.
-    pub checkpoint_log_bytes: Option<u64>,
+    /// How much log without a snapshot there may be.
+    pub thresholds: Thresholds,
+    /// For how long a temporary file that a start has found is left alone.
+    pub temporary_grace: Duration,
     /// How long until a host whose files cannot be read is tried again.
     pub offline_retry: Duration,
 }
@@ -40,7 +57,8 @@ impl Default for Config {
             retention: None,
             max_future: None,
             checkpoint_interval: None,
-            checkpoint_log_bytes: None,
+            thresholds: Thresholds::default(),
+            temporary_grace: Duration::from_mins(10),
             offline_retry: Duration::from_mins(1),
         }
     }

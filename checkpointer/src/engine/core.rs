@@ -1,17 +1,21 @@
 //! What all hosts of an engine share.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use memstore::Catalogue;
 
 use super::clock::Clock;
 use super::config::Config;
+use super::debt::CheckpointMode;
 use super::host::InHost;
+use super::leftovers::SetAside;
 use super::marks::Marks;
 use crate::disk::{Disk, Uninterrupted};
 use crate::log::Log;
+use crate::stopwatch::Histogram;
 
 pub(super) struct Core<D: Disk + 'static> {
     pub(super) log: Arc<Log<D, InHost<D>>>,
@@ -19,6 +23,8 @@ pub(super) struct Core<D: Disk + 'static> {
     pub(super) config: Config,
     pub(super) clock: Clock,
     pub(super) counters: Counters,
+    /// What was set aside in the directories of hosts, as it was when they were opened first.
+    pub(super) set_aside: Mutex<BTreeMap<String, SetAside>>,
     /// Up to where hosts are archived.
     pub(super) marks: RwLock<Marks>,
     pub(super) closed: AtomicBool,
@@ -30,7 +36,10 @@ pub(super) struct Counters {
     pub(super) samples: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) unlogged: AtomicU64,
-    pub(super) checkpoints: AtomicU64,
+    /// By mode.
+    pub(super) checkpoints: [AtomicU64; CheckpointMode::ALL.len()],
+    pub(super) cover: CoverCounters,
+    pub(super) temporaries_removed: AtomicU64,
     pub(super) checkpoint_failures: AtomicU64,
     pub(super) snapshots: AtomicU64,
     pub(super) snapshot_bytes: AtomicU64,
@@ -41,6 +50,16 @@ pub(super) struct Counters {
     pub(super) merged_bytes: AtomicU64,
 }
 
+/// Of checkpoints that have ended well.
+#[derive(Debug, Default)]
+pub(super) struct CoverCounters {
+    pub(super) durations: Histogram,
+    pub(super) log_bytes_before: AtomicU64,
+    pub(super) log_records: AtomicU64,
+    pub(super) records_covered: AtomicU64,
+    pub(super) busy: AtomicU64,
+}
+
 impl<D: Disk> Core<D> {
     pub(super) fn new(log: Arc<Log<D, InHost<D>>>, catalogue: Catalogue, config: Config) -> Self {
         Self {
@@ -49,6 +68,7 @@ impl<D: Disk> Core<D> {
             catalogue,
             config,
             counters: Counters::default(),
+            set_aside: Mutex::default(),
             marks: RwLock::default(),
             closed: AtomicBool::new(false),
             next_number: AtomicU32::new(1),
@@ -71,6 +91,24 @@ impl<D: Disk> Core<D> {
 
     pub(super) fn raise_marks(&self, marks: &Marks) {
         self.marks.write().unwrap_or_else(PoisonError::into_inner).join(marks);
+    }
+
+    /// What was set aside in the directory of a host. Segments are set aside by checkpoints too, and the log
+    /// counts those.
+    pub(super) fn found_set_aside(&self, directory: &str, found: SetAside) {
+        let mut all = self.set_aside.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = all.get_mut(directory) {
+            before.corrupt = found.corrupt;
+        } else if found != SetAside::default() {
+            all.insert(directory.into(), found);
+        }
+    }
+
+    pub(super) fn set_aside(&self) -> SetAside {
+        let all = self.set_aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sum = SetAside::default();
+        all.values().for_each(|found| sum.add(*found));
+        sum
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -1,11 +1,11 @@
 //! What has to be done when: the log's tasks, checkpoints in turn, hosts to be tried again.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Engine;
 use super::config::{Config, Now};
+use super::debt::{self, CheckpointMode, Debt};
 use super::fan_out::fan_out_for;
 use super::host::StoredHost;
 use super::hosts::{Slot, State};
@@ -13,6 +13,7 @@ use super::open::{Listed, list_cluster};
 use super::report::Problems;
 use crate::disk::Disk;
 use crate::log::{Budget, Pool, Ran};
+use crate::planted::{Planted, is_planted};
 
 /// How often the hosts are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -21,14 +22,11 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Turns {
     next_look: Mutex<Duration>,
     opened_at: Duration,
-    /// Where the last look ended, by directory: the next one goes on behind it.
-    ended_at: Mutex<String>,
 }
 
 impl Turns {
     pub(super) fn new(now: Now) -> Self {
-        let (next_look, ended_at) = (Mutex::new(now.uptime), Mutex::default());
-        Self { next_look, opened_at: now.uptime, ended_at }
+        Self { next_look: Mutex::new(now.uptime), opened_at: now.uptime }
     }
 
     /// Whether it is time to look; the next time is later.
@@ -40,42 +38,73 @@ impl Turns {
         *next = now.uptime.saturating_add(LOOK);
         true
     }
-
-    fn lock_ended_at(&self) -> MutexGuard<'_, String> {
-        self.ended_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// When a host is to be checkpointed unasked.
-#[derive(Debug)]
-pub(super) struct Turn {
-    /// The last of the rolling turns that it was given.
-    given: AtomicU64,
-    /// Its last checkpoint has failed: it is tried again then, and not before.
-    again_at: Mutex<Option<Duration>>,
-}
+#[derive(Debug, Default)]
+pub(super) struct Turn(Mutex<TurnState>);
 
-impl Default for Turn {
-    fn default() -> Self {
-        Self { given: AtomicU64::new(0), again_at: Mutex::new(None) }
-    }
+#[derive(Debug, Default)]
+struct TurnState {
+    /// The last of the rolling turns that it was given.
+    given: u64,
+    /// When its last checkpoint was.
+    since: Duration,
+    /// Its last checkpoint has failed: it is tried again then, and not before.
+    again_at: Option<Duration>,
+    /// A checkpoint was begun for it, or waits for a thread.
+    is_running: bool,
 }
 
 impl Turn {
-    /// Whether another turn has come. Hosts are spread over the interval by the bits of their name.
-    fn has_come(&self, since_open: Duration, interval: Duration, name: &str) -> bool {
-        let interval = interval.as_nanos().max(1);
-        let offset = (interval * u128::from(spread(name))) >> u64::BITS;
-        let turn = u64::try_from((since_open.as_nanos() + offset) / interval).unwrap_or(u64::MAX);
-        self.given.fetch_max(turn, Relaxed) < turn
+    fn lock(&self) -> MutexGuard<'_, TurnState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn again_at(&self) -> Option<Duration> {
-        *self.again_at.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A checkpoint begins: unless it ends well, it is not tried again before this.
+    pub(super) fn begins(&self, again_at: Duration) {
+        self.lock().again_at = Some(again_at);
     }
 
-    fn set_again_at(&self, at: Option<Duration>) {
-        *self.again_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    /// The checkpoint has ended well.
+    pub(super) fn ended(&self, now: Now) {
+        let mut turn = self.lock();
+        (turn.since, turn.again_at) = (now.uptime, None);
+    }
+
+    pub(super) fn may_try(&self, now: Now) -> bool {
+        self.lock().again_at.is_none_or(|again_at| now.uptime >= again_at)
+    }
+}
+
+/// Which of the rolling turns it is for a host. Hosts are spread over the interval by the bits of
+/// their name.
+fn turn_at(since_open: Duration, interval: Duration, name: &str) -> u64 {
+    let interval = interval.as_nanos().max(1);
+    let offset = (interval * u128::from(spread(name))) >> u64::BITS;
+    u64::try_from((since_open.as_nanos() + offset) / interval).unwrap_or(u64::MAX)
+}
+
+/// A host whose turn it is, until this is dropped: with the end of its checkpoint, well or not.
+struct InTurn<D: Disk + 'static> {
+    host: Arc<StoredHost<D>>,
+    mode: CheckpointMode,
+}
+
+impl<D: Disk> InTurn<D> {
+    fn new(host: Arc<StoredHost<D>>, mode: CheckpointMode, turn: Option<u64>) -> Self {
+        let mut state = host.turn.lock();
+        state.is_running = true;
+        state.given = turn.map_or(state.given, |turn| turn.max(state.given));
+        drop(state);
+        Self { host, mode }
+    }
+}
+
+impl<D: Disk + 'static> Drop for InTurn<D> {
+    fn drop(&mut self) {
+        let mut turn = self.host.turn.lock();
+        turn.is_running = is_planted(Planted::TurnKeptOnFailure) && turn.again_at.is_some();
     }
 }
 
@@ -102,8 +131,9 @@ impl<D: Disk> Engine<D> {
     }
 
     /// Does what is due: the log is written and synced; hosts whose turn has come are checkpointed,
-    /// and those whose log is too long, or cannot be synced any more; hosts that are offline are tried
-    /// again. At most `budget.jobs_max` of each. What takes longer than
+    /// and those with too much log without a snapshot, or with one that cannot be synced any more
+    /// ([`CheckpointMode`]); hosts that are offline are tried again; files are removed that were left
+    /// over. At most `budget.jobs_max` of each. What takes longer than
     /// [`slow_file`](crate::log::Config::slow_file) goes on without the caller, on the pool.
     pub fn run_due(self: &Arc<Self>, now: Now, budget: Budget, pool: &dyn Pool) -> Ran {
         let ran = self.core.log.run_due(now.uptime, budget, pool);
@@ -113,49 +143,29 @@ impl<D: Disk> Engine<D> {
         self.try_offline(now, budget.jobs_max, pool);
         let hosts = self.hosts_in_turn(now, budget.jobs_max);
         let patience = self.core.config.log.slow_file;
-        let retry = self.core.config.offline_retry;
-        let save = move |host: Arc<StoredHost<D>>| {
+        let save = move |turn: InTurn<D>| {
             // The error is counted, and what it concerns is where it was.
-            let failed = host.checkpoint(now).is_err();
-            host.turn.set_again_at(failed.then(|| now.uptime.saturating_add(retry)));
+            drop(turn.host.checkpoint_as(turn.mode, now));
         };
         fan_out_for(pool, hosts, save, patience);
+        self.sweep(now, budget.jobs_max, pool);
         ran
     }
 
-    fn hosts_in_turn(&self, now: Now, most: usize) -> Vec<Arc<StoredHost<D>>> {
-        let mut all = self.hosts.open_now();
-        let mut ended_at = self.turns.lock_ended_at();
-        let behind = all.partition_point(|host| host.directory() <= &**ended_at);
-        all.rotate_left(behind);
-        let mut hosts = Vec::new();
-        for host in all {
-            if hosts.len() >= most {
-                break;
-            }
-            ended_at.clear();
-            ended_at.push_str(host.directory());
-            if self.is_in_turn(&host, now) {
-                hosts.push(host);
-            }
-        }
-        hosts
-    }
-
-    fn is_in_turn(&self, host: &StoredHost<D>, now: Now) -> bool {
-        let Ok(saved) = host.saved.try_lock() else { return false };
-        if let Some(again_at) = host.turn.again_at() {
-            return now.uptime >= again_at;
-        }
-        let Config { checkpoint_interval, checkpoint_log_bytes, .. } = self.core.config;
+    fn hosts_in_turn(&self, now: Now, most: usize) -> Vec<InTurn<D>> {
+        let Config { checkpoint_interval, thresholds, .. } = self.core.config;
         let since_open = now.uptime.saturating_sub(self.turns.opened_at);
-        let stats = host.log.stats(now.uptime);
-        // What a start has found may be worth nothing after a sync that failed before the crash.
-        let was_found_unclean = saved.found_log > saved.covered;
-        let is_long = checkpoint_log_bytes.is_some_and(|most| stats.uncovered >= most);
-        let has_turn = checkpoint_interval
-            .is_some_and(|interval| host.turn.has_come(since_open, interval, host.directory()));
-        stats.needs_checkpoint || was_found_unclean || is_long || has_turn
+        let turn_of = |host: &StoredHost<D>| {
+            checkpoint_interval.map(|interval| turn_at(since_open, interval, host.directory()))
+        };
+        let hosts = self.hosts.open_now();
+        let debts: Vec<_> = hosts.iter().map(|host| host.debt(turn_of(host))).collect();
+        let due = debt::due(&debts, &thresholds, now.uptime);
+        let chosen = due.into_iter().take(most).filter_map(|(place, mode)| {
+            let host = hosts.get(place)?;
+            Some(InTurn::new(Arc::clone(host), mode, turn_of(host)))
+        });
+        chosen.collect()
     }
 
     fn try_offline(&self, now: Now, most: usize, pool: &dyn Pool) {
@@ -190,5 +200,27 @@ impl<D: Disk> Engine<D> {
             false
         });
         found
+    }
+}
+
+impl<D: Disk> StoredHost<D> {
+    fn debt(&self, turn: Option<u64>) -> Debt {
+        let state = self.turn.lock();
+        let debt = Debt {
+            uncovered: self.log.uncovered(),
+            since: state.since,
+            has_turn: turn.is_some_and(|turn| turn > state.given),
+            again_at: state.again_at,
+            ..Debt::default()
+        };
+        let is_running = state.is_running;
+        drop(state);
+        let Some(saved) = self.saved.try_lock().filter(|_| !is_running) else {
+            return Debt { is_busy: true, ..debt };
+        };
+        // What a start has found may be worth nothing after a sync that failed before the crash.
+        let was_found_unclean = saved.found_log > saved.covered;
+        let is_unsynced = self.log.needs_checkpoint() || was_found_unclean;
+        Debt { is_unsynced, ..debt }
     }
 }

@@ -145,8 +145,9 @@ impl<D: Disk> StoredHost<D> {
 
     fn leave_if_empty(&self) -> bool {
         // Whoever has it is about to change that.
-        let Ok(saved) = self.saved.try_lock() else { return false };
-        if !saved.snapshots.is_empty() || !saved.replaced.is_empty() {
+        let Some(saved) = self.saved.try_lock() else { return false };
+        if !saved.snapshots.is_empty() || !saved.replaced.is_empty() || !saved.leftovers.is_empty()
+        {
             return false;
         }
         let mut held = self.lock();
@@ -169,7 +170,7 @@ impl<D: Disk> StoredHost<D> {
             self.make_found_durable(&mut saved)?;
         }
         if !is_planted(Planted::CoveredOutlivesSnapshot) {
-            self.log.drop_segments(saved.covered)?;
+            self.drop_covered(&mut saved)?;
             self.log.sync_directories()?;
         }
         if !is_planted(Planted::MergedDeletedBeforeReplaced) {

@@ -3,12 +3,13 @@
 //! Lock order: what is [`Saved`], the log, the host. Nobody does I/O under the host's lock.
 
 use std::fmt;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
-};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::time::Duration;
 
 use super::core::Core;
 use super::due::Turn;
+use super::patient::{Patient, Taken};
 use super::saved::Saved;
 use crate::disk::Disk;
 use crate::log::{Buffer, HostLog, HostStats, Owner};
@@ -19,7 +20,7 @@ pub struct StoredHost<D: Disk + 'static> {
     pub(super) cluster: Box<str>,
     pub(super) name: Box<str>,
     pub(super) log: Arc<HostLog<D, InHost<D>>>,
-    pub(super) saved: Mutex<Saved>,
+    pub(super) saved: Patient<Saved>,
     pub(super) turn: Turn,
     held: RwLock<Held>,
     pub(super) me: Weak<Self>,
@@ -70,7 +71,7 @@ impl<D: Disk> StoredHost<D> {
             cluster: names.0.into(),
             name: names.1.into(),
             log: log(InHost(Weak::clone(me))),
-            saved: Mutex::new(saved),
+            saved: Patient::new(saved),
             turn: Turn::default(),
             held: RwLock::new(held),
             me: Weak::clone(me),
@@ -104,7 +105,7 @@ impl<D: Disk> StoredHost<D> {
 
     /// The log of this host.
     #[must_use]
-    pub fn log_stats(&self, uptime: std::time::Duration) -> HostStats {
+    pub fn log_stats(&self, uptime: Duration) -> HostStats {
         self.log.stats(uptime)
     }
 
@@ -118,8 +119,16 @@ impl<D: Disk> StoredHost<D> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn lock_saved(&self) -> MutexGuard<'_, Saved> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock_saved(&self) -> Taken<'_, Saved> {
+        self.saved.lock()
+    }
+
+    /// For a checkpoint. None: somebody else has had it for so long. That somebody had it is counted.
+    pub(super) fn lock_saved_within(&self, patience: Duration) -> Option<Taken<'_, Saved>> {
+        self.saved.try_lock().or_else(|| {
+            self.core.counters.cover.busy.fetch_add(1, Relaxed);
+            self.saved.lock_within(patience)
+        })
     }
 }
 

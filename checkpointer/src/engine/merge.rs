@@ -96,7 +96,7 @@ impl<D: Disk> Engine<D> {
         let mut wanted: Vec<_> = hosts
             .iter()
             .filter_map(|host| {
-                let saved = host.saved.try_lock().ok()?;
+                let saved = host.saved.try_lock()?;
                 let excess = excess(&host.names(&saved, now), limits.files_per_day_max.max(2));
                 (excess > 0).then(|| (excess, Arc::clone(host)))
             })

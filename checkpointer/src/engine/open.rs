@@ -290,7 +290,10 @@ fn open_host<D: Disk>(
     started: Started,
     now: Now,
 ) -> Arc<StoredHost<D>> {
-    let Started { tree, found, saved, boundary_of_others, .. } = started;
+    let Started { tree, found, mut saved, boundary_of_others, set_aside, .. } = started;
+    core.found_set_aside(directory, set_aside);
+    let swept_from = now.uptime.saturating_add(core.config.temporary_grace);
+    saved.leftovers.temporaries.values_mut().for_each(|from| *from = swept_from);
     if let Some(newest) = tree.newest() {
         core.clock.saw(newest);
     }

@@ -13,13 +13,14 @@ use snapshot_format::{
 
 use super::error::Offline;
 use super::files::{Kind, Named, Snapshots};
+use super::leftovers::{Leftovers, SetAside};
 use super::plan::{Header, Plan};
 use super::read::{Verdict, read_whole, sound_json};
 use super::replay::replay;
 use super::report::{Problem, Recovered, Trouble};
 use super::saved::Saved;
 use crate::disk::{Disk, Entry};
-use crate::log::{self, DiskFailure, Found, Operation, StartError};
+use crate::log::{self, DiskFailure, Found, FoundSegment, Operation, StartError};
 use crate::planted::{Planted, is_planted};
 
 /// No log gets as far as this, whatever number it started at.
@@ -52,6 +53,7 @@ pub(crate) struct Started {
     pub(crate) found: Found,
     pub(crate) saved: Saved,
     pub(crate) boundary_of_others: i64,
+    pub(crate) set_aside: SetAside,
     pub(crate) report: Recovered,
 }
 
@@ -103,14 +105,19 @@ impl<D: Disk> Start<'_, D> {
             report.problems.push(self.path(name), None, Trouble::NotAFile);
         }
         let mut found = log::find_among(self.directory, &entries)?;
+        let mut set_aside = SetAside::among(&entries);
         let (mut headers, mut bodies) = (Vec::new(), Vec::new());
         for file in &named.files {
             if let Some((header, body)) = self.read(file, &entries, &mut report)? {
                 headers.push(header);
                 bodies.push(body);
+            } else {
+                set_aside.corrupt += u64::from(self.mode == Mode::Repair);
             }
         }
         let plan = Plan::of(&headers, &named, &found, self.scope.keep_from);
+        let is_covered = |segment: &FoundSegment| segment.number <= plan.covered;
+        let has_covered = found.segments.iter().any(is_covered);
         if !is_planted(Planted::CoveredReplayed) {
             found.forget_covered(plan.covered);
         }
@@ -121,6 +128,7 @@ impl<D: Disk> Start<'_, D> {
             found,
             saved: saved(&plan, &headers),
             boundary_of_others: plan.boundary_of_others,
+            set_aside,
             report,
         };
         for &index in &plan.load {
@@ -130,8 +138,10 @@ impl<D: Disk> Start<'_, D> {
             let body = std::mem::replace(body, Body::Dropped);
             self.load(header, body, &mut started);
         }
+        started.saved.leftovers = Leftovers::found(&entries, has_covered);
         started.report.unclean = !started.found.segments.is_empty();
         replay(self, &mut started)?;
+        started.found.records = started.report.records;
         let moved = started.tree.moved();
         if moved > 0 {
             let trouble = Trouble::Moved { values: moved };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::config::Now;
 use super::files::{GIVEN_OUT_MAX, Kind};
+use super::leftovers::Leftovers;
 use crate::planted::{Planted, is_planted};
 
 /// No clock shows a later time that is one.
@@ -37,6 +38,8 @@ pub(crate) struct Saved {
     pub(crate) snapshots: Vec<SnapshotFile>,
     /// A run archives its snapshots: they are neither merged nor deleted meanwhile.
     pub(crate) archiving: bool,
+    /// What a start has found that is nobody's, or a write has left that did not end.
+    pub(crate) leftovers: Leftovers,
     /// Left over from a merge.
     pub(crate) replaced: Vec<SnapshotFile>,
     /// Names that cannot be merged with what lies before them, as a merge has found.

@@ -13,6 +13,7 @@ use snapshot_format::TrailerFields;
 use super::Engine;
 use super::close::for_each_host;
 use super::config::Now;
+use super::debt::CheckpointMode;
 use super::error::{CheckpointError, MergeError};
 use super::files::Kind;
 use super::host::StoredHost;
@@ -58,7 +59,7 @@ impl<D: Disk> StoredHost<D> {
     /// [`MergeError`]; no value is lost then.
     pub fn settle(&self, now: Now) -> Result<Settled, MergeError> {
         let mut saved = self.lock_saved();
-        let checkpointed = self.checkpoint_saved(&mut saved, now)?;
+        let checkpointed = self.checkpoint_saved(&mut saved, CheckpointMode::Asked, now)?;
         let mut settled = Settled {
             files: checkpointed.files,
             bytes: checkpointed.bytes,
@@ -93,8 +94,7 @@ impl<D: Disk> StoredHost<D> {
     ) -> Result<(), MergeError> {
         self.forget_missing(saved)?;
         self.make_found_durable(saved)?;
-        let dropped = self.log.drop_segments(saved.covered)?;
-        settled.segments += dropped.segments;
+        settled.segments += self.drop_covered(saved)?;
         self.log.sync_directories()?;
         self.remove_replaced(saved, settled)?;
 

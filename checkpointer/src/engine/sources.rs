@@ -1,6 +1,7 @@
 //! Reading snapshots back, and putting others in their place.
 
 use std::io::{ErrorKind, Write};
+use std::time::Duration;
 
 use snapshot_format::{EncodeError, Integrity, Snapshot, TrailerFields, read_json};
 
@@ -112,20 +113,24 @@ impl<D: Disk> StoredHost<D> {
         saved: &mut Saved,
         target: &Target<'_>,
     ) -> Result<u64, MergeError> {
-        let outcome = self.write_temporary_target(target).and_then(|bytes| {
+        let outcome = self.write_temporary_target(saved, target).and_then(|bytes| {
             self.publish_target(saved, target, bytes)?;
             Ok(bytes)
         });
         if outcome.is_err() {
             // As far as that is possible: the disk has refused something a moment ago.
-            drop(self.core.disk().remove(&self.path(&format!("{}.tmp", target.file()))));
+            drop(self.remove_temporaries(saved, Duration::ZERO));
         }
         outcome
     }
 
     /// Writes and syncs the temporary file; returns its bytes. One that a crash has left is removed.
-    fn write_temporary_target(&self, target: &Target<'_>) -> Result<u64, MergeError> {
-        let path = self.path(&format!("{}.tmp", target.file()));
+    fn write_temporary_target(
+        &self,
+        saved: &mut Saved,
+        target: &Target<'_>,
+    ) -> Result<u64, MergeError> {
+        let path = self.temporary(saved, &target.file());
         let disk = self.core.disk();
         match disk.remove(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -157,6 +162,7 @@ impl<D: Disk> StoredHost<D> {
         let file = target.file();
         saved.found_durable = false;
         self.rename(&format!("{file}.tmp"), &file)?;
+        saved.leftovers.temporaries.remove(&format!("{file}.tmp"));
         saved.snapshots.retain(|other| other.file != file);
         let (from, to) = target.times();
         saved.snapshots.push(SnapshotFile { number, kind, file, from, to, bytes });

@@ -12,6 +12,7 @@ use memstore::{Catalogue, Handle, Limits, MetricId, Placed};
 use wal_format::{NamesBuf, Record};
 
 use super::config::Now;
+use super::debt::CheckpointMode;
 use super::error::{NoSeries, Refused, WriteError};
 use super::host::{Held, InHost, Life, StoredHost};
 use crate::disk::Disk;
@@ -105,10 +106,12 @@ impl<D: Disk> Pending<D> {
     /// [`Unacknowledged`]; waiting again tries again.
     pub fn wait(&mut self, now: Now, patience: Duration) -> Result<(), Unacknowledged> {
         match self.ticket.wait(patience) {
-            Err(Unacknowledged::NeedsCheckpoint) => match self.host.checkpoint(now) {
-                Ok(_) => self.ticket.wait(patience),
-                Err(_) => Err(Unacknowledged::NeedsCheckpoint),
-            },
+            Err(Unacknowledged::NeedsCheckpoint) => {
+                match self.host.checkpoint_as(CheckpointMode::Unsynced, now) {
+                    Ok(_) => self.ticket.wait(patience),
+                    Err(_) => Err(Unacknowledged::NeedsCheckpoint),
+                }
+            }
             outcome => outcome,
         }
     }
@@ -135,6 +138,9 @@ impl<D: Disk> StoredHost<D> {
         logging: Logging,
         mut refused: impl FnMut(usize, Refused),
     ) -> Result<Written<D>, WriteError> {
+        if let Logging::Logged { patience } = logging {
+            self.let_in(now, patience)?;
+        }
         let mut written = Written { stored: 0, pending: None };
         let log = &self.core.config.log;
         let bytes_max = PIECE_BYTES.min(log.buffer_bytes_host).min(log.buffer_bytes_total);

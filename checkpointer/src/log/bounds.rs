@@ -1,13 +1,14 @@
 //! How many bytes may wait to be written, of one host and of all, and who is pushed back.
 //!
-//! * No host holds more than its bound, and all together no more than theirs.
+//! * No host holds more than its bound (twice that while it is checkpointed), and all together no more
+//!   than theirs.
 //! * Above half of the common bound a host that has its fair share of that half already is pushed
 //!   back. The other half is for those that have less, so one host with a slow disk or a flood of
 //!   samples does not close the log to the rest.
 //!
 //! A batch reserves [`Room`] before its host's lock is taken, because nobody may wait under that.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Share {
     held: AtomicI64,
+    is_doubled: AtomicBool,
     bounds: Arc<Bounds>,
 }
 
@@ -91,7 +93,8 @@ impl Bounds {
         }
         let held = share.held.load(Relaxed);
         let bytes = signed(bytes);
-        if held + bytes > signed(self.host_max) {
+        let host_max = signed(self.host_max) * if share.is_doubled() { 2 } else { 1 };
+        if held + bytes > host_max {
             return Err(Refused::HostFull);
         }
         let half = signed(self.total_max) / 2;
@@ -110,6 +113,15 @@ impl Bounds {
         let (mut state, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
         state.waiting -= 1;
         !outcome.timed_out()
+    }
+
+    /// From here on the host may hold twice as much as others, or no longer.
+    pub(super) fn double(&self, share: &Share, is_doubled: bool) {
+        let state = self.lock();
+        share.is_doubled.store(is_doubled, Relaxed);
+        if state.waiting > 0 {
+            self.room_made.notify_all();
+        }
     }
 
     /// Bytes have been written, or need not be any more. Their memory comes back for others.
@@ -143,7 +155,12 @@ impl Drop for Share {
 
 impl Share {
     pub(super) fn new(bounds: &Arc<Bounds>) -> Self {
-        Self { held: AtomicI64::new(0), bounds: Arc::clone(bounds) }
+        let (held, is_doubled) = (AtomicI64::new(0), AtomicBool::new(false));
+        Self { held, is_doubled, bounds: Arc::clone(bounds) }
+    }
+
+    pub(super) fn is_doubled(&self) -> bool {
+        self.is_doubled.load(Relaxed)
     }
 
     pub(super) fn held(&self) -> usize {

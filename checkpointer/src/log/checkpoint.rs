@@ -1,6 +1,7 @@
 //! What a checkpoint of a host means to its log.
 
 use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::error::{DiskFailure, Operation, Unacknowledged};
@@ -22,31 +23,55 @@ pub struct Dropped {
     pub unknown: u64,
 }
 
+/// What a checkpoint has made of the log.
+#[derive(Debug)]
+pub struct Covered {
+    /// Records that were in the log, written or not, and are in the snapshot.
+    pub records: u64,
+    /// Records that came behind the mark.
+    pub records_left: u64,
+    /// What has become of the segments in front of the mark. Those that are left over after an error
+    /// do no harm: the next checkpoint tries again.
+    pub dropped: Result<Dropped, StartError>,
+}
+
 impl<D: Disk, O: Owner> HostLog<D, O> {
+    /// A checkpoint begins, whose end will be told: until then the host's buffer may hold twice as
+    /// much, and what nobody waits for is written an interval later, for the disk is busy, and what
+    /// lies in front of the mark may never have to be written.
+    pub fn checkpoint_began(&self) {
+        self.set_checkpointing(true);
+    }
+
     /// The checkpoint with this mark is durable: its snapshot, its name and its directory. All up
     /// to the mark is acknowledged, what of it waits in the buffer is forgotten, and the segments
     /// in front of the mark are deleted. One that was found at start is scanned before; if it is
     /// damaged, it is kept under another name.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if segments are left over, which is harmless: the next checkpoint tries
-    /// again. The rest holds all the same.
-    pub fn checkpoint_succeeded(&self, mark: Mark) -> Result<Dropped, StartError> {
+    pub fn checkpoint_succeeded(&self, mark: Mark) -> Covered {
         let mut lock = self.lock_log_to_tell();
-        lock.covered(self, mark);
+        let records = lock.covered(self, mark);
         lock.checkpoint_ended(self);
+        let records_left = lock.uncovered().records;
         drop(lock);
+        self.set_checkpointing(false);
         let mut covered = mark.next_number.saturating_sub(1);
         if is_planted(Planted::UncoveredSegmentDropped) {
             covered += 1;
         }
-        self.drop_segments(covered)
+        Covered { records, records_left, dropped: self.drop_segments(covered) }
     }
 
     /// The running checkpoint has failed. Its mark means nothing more, and the log goes on.
     pub fn checkpoint_failed(&self) {
         self.lock_log_to_tell().checkpoint_ended(self);
+        if !is_planted(Planted::CheckpointNeverOver) {
+            self.set_checkpointing(false);
+        }
+    }
+
+    fn set_checkpointing(&self, is_running: bool) {
+        self.checkpointing.store(is_running, Relaxed);
+        self.log.bounds.double(&self.share, is_running);
     }
 
     /// Deletes the segments up to a number. They are scanned without the log lock, which writers

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::stopwatch::Stopwatch;
+
 /// When a write is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncMode {
@@ -18,8 +20,9 @@ pub enum SyncMode {
 pub struct Config {
     /// When a write is acknowledged.
     pub sync: SyncMode,
-    /// The longest that a record stays in the buffer when nobody waits for it; also how long a
-    /// write that failed is left alone before it is tried again unasked.
+    /// The longest that a record stays in the buffer when nobody waits for it, and twice as long while
+    /// its host is checkpointed; also how long a write that failed is left alone before it is tried
+    /// again unasked.
     pub flush_interval: Duration,
     /// The longest that written records stay unsynced ([`SyncMode::Flush`]).
     pub sync_interval: Duration,
@@ -27,7 +30,7 @@ pub struct Config {
     pub sync_bytes: u64,
     /// The longest that a round waits for one file: a slower one is left to its own waiters.
     pub slow_file: Duration,
-    /// How many bytes of one host may wait to be written.
+    /// How many bytes of one host may wait to be written; twice as many while it is checkpointed.
     pub buffer_bytes_host: usize,
     /// How many bytes of all hosts together may wait to be written.
     pub buffer_bytes_total: usize,
@@ -37,6 +40,8 @@ pub struct Config {
     pub segment_age: Duration,
     /// How many segments, of all hosts together, may be open at a time.
     pub open_files_max: usize,
+    /// What syncs and checkpoints are measured with.
+    pub stopwatch: Stopwatch,
 }
 
 impl Default for Config {
@@ -52,6 +57,7 @@ impl Default for Config {
             segment_bytes: 64 << 20,
             segment_age: Duration::from_hours(1),
             open_files_max: 768,
+            stopwatch: Stopwatch::default(),
         }
     }
 }

@@ -98,6 +98,17 @@ pub enum Refused {
     /// All buffers together are full, and the host has its fair share of them.
     #[error("the log buffers are full")]
     TotalFull,
+    /// The host has more in its log than may be without a snapshot, and the checkpoint that takes it
+    /// away was not over in time, or has failed.
+    #[error(
+        "the host has {bytes} bytes in its log that no snapshot holds yet, of at most {bytes_max}"
+    )]
+    Uncovered {
+        /// What it has.
+        bytes: u64,
+        /// The most that may be.
+        bytes_max: u64,
+    },
     /// The batch is larger than a buffer can ever be: it has to be divided.
     #[error("a batch of {bytes} bytes is larger than the buffer of {bytes_max}")]
     TooLarge {

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::start::{Found, Worth};
 use super::stats::{HostStats, SegmentStats};
 use super::store::Log;
 use super::ticket::Ticket;
-use super::writer::{Stop, Unsettled, Writer};
+use super::writer::{Amount, Stop, Unsettled, Writer};
 use crate::disk::Disk;
 use crate::planted::{Planted, is_planted};
 
@@ -52,6 +52,12 @@ pub struct HostLog<D: Disk + 'static, O: Owner> {
     /// Whether it is among those whose files can be closed.
     registered: AtomicBool,
     used_lately: AtomicBool,
+    /// A checkpoint is running.
+    pub(super) checkpointing: AtomicBool,
+    /// The timed flush was put off because of it.
+    pub(super) flush_deferred: AtomicBool,
+    /// As in what was [`Reached`]: to be asked at every batch.
+    uncovered: AtomicU64,
     me: Weak<Self>,
 }
 
@@ -83,7 +89,7 @@ pub(super) struct Reached {
     pub(super) needs_checkpoint: bool,
     current: Option<Current>,
     unsynced: u64,
-    uncovered: u64,
+    uncovered: Amount,
     pub(super) found_synced: bool,
 }
 
@@ -114,6 +120,7 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
         let writer = Writer::new(directory, found);
         let share = Arc::new(Share::new(&log.bounds));
         let shared = Shared { reached: Reached::of(&writer), ..Shared::default() };
+        let uncovered = AtomicU64::new(shared.reached.uncovered.bytes);
         Arc::new_cyclic(|me| Self {
             log,
             owner,
@@ -128,6 +135,9 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
             parents_durable: AtomicBool::new(false),
             registered: AtomicBool::new(false),
             used_lately: AtomicBool::new(false),
+            checkpointing: AtomicBool::new(false),
+            flush_deferred: AtomicBool::new(false),
+            uncovered,
             me: Weak::clone(me),
         })
     }
@@ -381,6 +391,16 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
         self.lock_shared().reached.needs_checkpoint
     }
 
+    /// Somebody was not let in, though the buffers have room.
+    pub(crate) fn count_refused(&self) {
+        self.log.bounds.count_refused();
+    }
+
+    /// Bytes in segments that no snapshot covers, as they were when somebody wrote last.
+    pub(crate) fn uncovered(&self) -> u64 {
+        self.uncovered.load(Relaxed)
+    }
+
     /// The log of this host as it was when somebody wrote or synced last. Waits for nobody.
     #[must_use]
     pub fn stats(&self, now: Duration) -> HostStats {
@@ -394,7 +414,9 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
             }),
             buffered: self.share.held(),
             unsynced: reached.unsynced,
-            uncovered: reached.uncovered,
+            uncovered: reached.uncovered.bytes,
+            uncovered_records: reached.uncovered.records,
+            checkpointing: self.checkpointing.load(Relaxed),
             written: reached.written,
             synced: reached.synced,
             found_synced: reached.found_synced,
@@ -423,6 +445,7 @@ impl<D: Disk + 'static, O: Owner> Drop for LogLock<'_, D, O> {
     fn drop(&mut self) {
         let mut shared = self.host.lock_shared();
         shared.reached = Reached::of(&self.writer);
+        self.host.uncovered.store(shared.reached.uncovered.bytes, Relaxed);
         shared.busy = false;
         self.host.moved(shared);
     }
@@ -441,7 +464,7 @@ impl Reached {
                 created_at: current.created_at,
             }),
             unsynced: writer.segments.bytes_unsynced(),
-            uncovered: writer.bytes_uncovered(),
+            uncovered: writer.uncovered(),
             found_synced: matches!(writer.found, Unsettled::Settled),
         }
     }

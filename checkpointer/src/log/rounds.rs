@@ -5,6 +5,7 @@
 //! fails is final: nothing in that segment is ever taken for durable again, and the host asks for
 //! a checkpoint.
 
+use std::io;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::error::{DiskFailure, Operation, Unacknowledged};
 use super::host::{HostLog, LogLock, Owner};
 use super::segment::{State, Target};
 use super::start::sync_directory;
+use super::store::Log;
 use super::writer::{FileOf, Unsettled};
 use crate::disk::{Disk, File};
 use crate::planted::{Planted, is_planted};
@@ -44,7 +46,8 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
 
     pub(super) fn sync_target(&self, target: &Target<FileOf<D>>) -> Result<(), DiskFailure> {
         self.log.counters.syncs.add(1);
-        target.file.file.sync().map_err(DiskFailure::of(Operation::Sync, &target.path))?;
+        let synced = self.measured(|| target.file.file.sync());
+        synced.map_err(DiskFailure::of(Operation::Sync, &target.path))?;
         if target.name_durable { Ok(()) } else { self.sync_directories() }
     }
 
@@ -120,7 +123,16 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
     fn sync_path(&self, path: &str) -> Result<(), DiskFailure> {
         self.log.counters.syncs.add(1);
         let file = self.log.disk.open(path).map_err(DiskFailure::of(Operation::Open, path))?;
-        file.sync().map_err(DiskFailure::of(Operation::Sync, path))
+        self.measured(|| file.sync()).map_err(DiskFailure::of(Operation::Sync, path))
+    }
+
+    /// How long a sync takes.
+    fn measured(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let Log { config, counters, .. } = &*self.log;
+        let started = config.stopwatch.start();
+        let synced = sync();
+        config.stopwatch.stop(started, &counters.sync_durations);
+        synced
     }
 
     /// A round that nobody waits for.

@@ -33,11 +33,14 @@ pub struct Found {
     /// Whether there was any segment, covered or not: what lies in the directory may not be durable
     /// then, and is synced before anything relies on it.
     pub unsettled: bool,
+    /// How many records the segments hold, where they were read.
+    pub records: u64,
 }
 
 impl Default for Found {
     fn default() -> Self {
-        Self { segments: Vec::new(), current_wal: false, next_number: 1, unsettled: false }
+        let segments = Vec::new();
+        Self { segments, current_wal: false, next_number: 1, unsettled: false, records: 0 }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::config::SyncMode;
 use super::error::DiskFailure;
 use super::queue::Sequence;
+use crate::stopwatch::{Durations, Histogram};
 
 /// What the log of all hosts has done since it was opened, and what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Stats {
     pub writes: u64,
     /// Files synced.
     pub syncs: u64,
+    /// How long that took, where there is a [stopwatch](super::Config::stopwatch).
+    pub sync_durations: Durations,
     /// Directories synced.
     pub directory_syncs: u64,
     /// Segments created.
@@ -50,6 +53,7 @@ pub struct Stats {
 
 /// The log of one host.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub struct HostStats {
     /// The segment that is written now, if there is one.
     pub segment: Option<SegmentStats>,
@@ -59,6 +63,8 @@ pub struct HostStats {
     pub unsynced: u64,
     /// Bytes in segments that no snapshot covers: a start would have to read them.
     pub uncovered: u64,
+    /// Records in them.
+    pub uncovered_records: u64,
     /// The last batch written.
     pub written: Sequence,
     /// The last batch up to which all are synced, or in a durable snapshot.
@@ -67,6 +73,8 @@ pub struct HostStats {
     pub found_synced: bool,
     /// Whether a sync has failed, so that only a checkpoint helps.
     pub needs_checkpoint: bool,
+    /// Whether a checkpoint of the host is running.
+    pub checkpointing: bool,
     /// Whether writing waits for the end of the running checkpoint.
     pub holding: bool,
     /// What failed last.
@@ -91,6 +99,7 @@ pub(super) struct Counters {
     pub(super) bytes: Counter,
     pub(super) writes: Counter,
     pub(super) syncs: Counter,
+    pub(super) sync_durations: Histogram,
     pub(super) directory_syncs: Counter,
     pub(super) segments: Counter,
     pub(super) rotations: Counter,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::bounds::Bounds;
@@ -152,6 +153,7 @@ impl<D: Disk, O: Owner> Log<D, O> {
             bytes: counters.bytes.get(),
             writes: counters.writes.get(),
             syncs: counters.syncs.get(),
+            sync_durations: counters.sync_durations.get(),
             directory_syncs: counters.directory_syncs.get(),
             segments: counters.segments.get(),
             rotations: counters.rotations.get(),
@@ -171,6 +173,9 @@ impl<D: Disk, O: Owner> Log<D, O> {
 impl<D: Disk, O: Owner> HostLog<D, O> {
     fn run(&self, task: Task, now: Duration) {
         match task {
+            Task::Flush if self.defers_flush() => {
+                self.due(Task::Flush, now.saturating_add(self.log.config.flush_interval));
+            }
             Task::Flush => {
                 if self.drain(now, Duration::ZERO).is_err() {
                     self.due(Task::Flush, now.saturating_add(self.log.config.flush_interval));
@@ -179,6 +184,16 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
             Task::Sync => self.sync_if_due(now),
             Task::Rotate => self.rotate(now),
         }
+    }
+
+    /// Whether a flush is put off for the sake of the running checkpoint: once, and then no more until
+    /// something was flushed.
+    fn defers_flush(&self) -> bool {
+        let may_defer = self.checkpointing.load(Relaxed);
+        if !may_defer {
+            self.flush_deferred.store(false, Relaxed);
+        }
+        may_defer && !self.flush_deferred.fetch_xor(true, Relaxed)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Draining: what the buffer holds goes to the file, in order. All of this is under the log's lock.
 
 use std::collections::BTreeMap;
+use std::ops::{Add, AddAssign};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,9 +27,30 @@ pub(super) struct Writer<D: Disk> {
     pub(super) holding: bool,
     pub(super) written: Sequence,
     directory_made: bool,
-    /// Bytes in the segments that no snapshot covers, by number.
-    uncovered: BTreeMap<u64, u64>,
+    /// What is in the segments that no snapshot covers, by number.
+    uncovered: BTreeMap<u64, Amount>,
     pub(super) found: Unsettled,
+}
+
+/// So much of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Amount {
+    pub(super) bytes: u64,
+    pub(super) records: u64,
+}
+
+impl Add for Amount {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self { bytes: self.bytes + more.bytes, records: self.records + more.records }
+    }
+}
+
+impl AddAssign for Amount {
+    fn add_assign(&mut self, more: Self) {
+        *self = *self + more;
+    }
 }
 
 /// What a killed process wrote may lie in the system's cache only.
@@ -65,7 +87,7 @@ impl<D: Disk> Writer<D> {
             holding: false,
             written: Sequence::default(),
             directory_made: false,
-            uncovered: found.segments.iter().map(|one| (one.number, one.bytes)).collect(),
+            uncovered: uncovered(found),
             found: if found.unsettled { unsettled } else { Unsettled::Settled },
         }
     }
@@ -75,8 +97,8 @@ impl<D: Disk> Writer<D> {
         self.segments.any_failed() || matches!(self.found, Unsettled::Failed)
     }
 
-    pub(super) fn bytes_uncovered(&self) -> u64 {
-        self.uncovered.values().sum()
+    pub(super) fn uncovered(&self) -> Amount {
+        self.uncovered.values().fold(Amount::default(), |sum, amount| sum + *amount)
     }
 
     /// Writes what waits: what was left by a drain before, then what the buffer holds now.
@@ -120,13 +142,15 @@ impl<D: Disk> Writer<D> {
         let written = outcome.as_ref().map_or_else(|error| error.written, |()| len);
         // After an error nobody knows how many bytes went in: as many as could wait for a sync.
         segment.bytes += len as u64;
-        *self.uncovered.entry(segment.number).or_default() += len as u64;
+        let uncovered = self.uncovered.entry(segment.number).or_default();
+        uncovered.bytes += len as u64;
         let whole = if is_planted(Planted::PartOfBatchTakenForWhole) && written > 0 {
             len
         } else {
             written
         };
         let passed = self.queue.pass_bytes(whole);
+        uncovered.records += passed.records;
         if let Some(last) = passed.last {
             segment.last = last;
             self.written = self.written.max(last);
@@ -234,20 +258,26 @@ impl<D: Disk> Writer<D> {
         !self.segments.any_open()
     }
 
-    /// A durable snapshot holds all up to the mark: none of that need be written any more.
-    pub(super) fn covered<O: Owner>(&mut self, host: &HostLog<D, O>, mark: Mark) {
+    /// A durable snapshot holds all up to the mark: none of that need be written any more. Returns how
+    /// many records that were.
+    pub(super) fn covered<O: Owner>(&mut self, host: &HostLog<D, O>, mark: Mark) -> u64 {
+        let mut records = 0;
         let taken = self.queue.pass_sequence(mark.sequence);
         let waiting = host.owner.with_buffer(|buffer| buffer.queue.pass_sequence(mark.sequence));
         for passed in [Some(taken), waiting].into_iter().flatten() {
             self.release(host, &passed);
+            records += passed.records;
             if let Some(mark) = passed.mark {
                 self.end_segment(host, mark.next_number);
             }
         }
         self.written = self.written.max(mark.sequence);
+        records += self.uncovered().records;
         self.uncovered = self.uncovered.split_off(&mark.next_number);
+        records -= self.uncovered().records;
         self.segments.covered(mark.sequence, mark.next_number.saturating_sub(1));
         self.found = Unsettled::Settled;
+        records
     }
 
     /// The running checkpoint has ended, well or not. If it failed, its mark means nothing more.
@@ -276,4 +306,15 @@ impl<D: Disk> Writer<D> {
     #[cfg(not(feature = "planted"))]
     #[expect(clippy::unused_self, reason = "what it is without the feature")]
     fn mix_up_order<O: Owner>(&mut self, _: &HostLog<D, O>) {}
+}
+
+/// How many records a start has read is known for all segments together: a checkpoint covers all.
+fn uncovered(found: &Found) -> BTreeMap<u64, Amount> {
+    let amount = |bytes| Amount { bytes, records: 0 };
+    let mut uncovered: BTreeMap<u64, Amount> =
+        found.segments.iter().map(|one| (one.number, amount(one.bytes))).collect();
+    if let Some(mut last) = uncovered.last_entry() {
+        last.get_mut().records = found.records;
+    }
+    uncovered
 }

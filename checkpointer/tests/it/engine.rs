@@ -1,5 +1,6 @@
 //! The engine: what was acknowledged is found again, at its time, whatever happens in between.
 
+mod adaptive;
 mod clock;
 mod crash;
 mod defects;
@@ -7,6 +8,7 @@ mod files;
 mod go;
 mod golden;
 mod kill;
+mod leftovers;
 mod planted;
 mod replay;
 mod scenarios;

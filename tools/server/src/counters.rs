@@ -14,6 +14,48 @@ pub(crate) struct Counters {
     /// Whether the last write was not let into the log.
     pub(crate) log_refuses: AtomicBool,
     requests: Mutex<BTreeMap<(&'static str, u16), Requests>>,
+    archive: Mutex<ArchiveCounters>,
+}
+
+/// What archive runs have made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ArchiveCounters {
+    pub(crate) files: u64,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// By outcome: done, done but for some hosts, failed.
+    pub(crate) runs: [u64; 3],
+    /// The last one, and when that was.
+    pub(crate) last: Option<(ArchiveOutcome, i64)>,
+}
+
+/// How an archive run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveOutcome {
+    /// Everything was archived.
+    Done,
+    /// Some hosts were left out, or not all of their snapshots deleted.
+    Problems,
+    /// Nothing was archived.
+    Failed,
+}
+
+impl ArchiveOutcome {
+    pub(crate) const ALL: [(Self, &'static str); 3] =
+        [(Self::Done, "done"), (Self::Problems, "problems"), (Self::Failed, "failed")];
+}
+
+/// What an archive run has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArchiveRun {
+    /// How it has ended.
+    pub outcome: ArchiveOutcome,
+    /// Files.
+    pub files: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// How lines came.
@@ -78,6 +120,21 @@ impl Counters {
                 *refused.entry(reason.label()).or_default() += count;
             }
         }
+    }
+
+    pub(crate) fn archived(&self, run: ArchiveRun, unix: i64) {
+        let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
+        archive.files += run.files;
+        archive.rows += run.rows;
+        archive.bytes += run.bytes;
+        if let Some(runs) = archive.runs.get_mut(run.outcome as usize) {
+            *runs += 1;
+        }
+        archive.last = Some((run.outcome, unix));
+    }
+
+    pub(crate) fn archive(&self) -> ArchiveCounters {
+        *self.archive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn of(&self, source: Source) -> &LineCounters {

@@ -2,6 +2,7 @@
 
 use crate::decimals::push_unsigned;
 use axum::http::HeaderValue;
+use checkpointer::{DURATION_BOUNDS_S, Durations};
 
 /// What the text is.
 pub(crate) const CONTENT_TYPE: HeaderValue =
@@ -18,6 +19,8 @@ pub(crate) enum Kind {
     Counter,
     /// It goes up and down.
     Gauge,
+    /// It grows, by class.
+    Histogram,
 }
 
 /// One metric of a page, to which samples are added.
@@ -33,6 +36,7 @@ impl Page {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
         };
         for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"] {
             self.0.extend_from_slice(part.as_bytes());
@@ -43,6 +47,22 @@ impl Page {
     /// A metric without labels.
     pub(crate) fn single(&mut self, name: &str, kind: Kind, help: &str, value: u64) {
         self.family(name, kind, help).sample(&[], value);
+    }
+
+    /// How often something has taken how long.
+    pub(crate) fn durations(&mut self, name: &str, help: &str, durations: &Durations) {
+        let [bucket, sum, count] =
+            ["_bucket", "_sum", "_count"].map(|part| format!("{name}{part}"));
+        self.family(name, Kind::Histogram, help);
+        let mut upto = 0;
+        for (bound, more) in DURATION_BOUNDS_S.iter().zip(durations.counts) {
+            upto += more;
+            let bound = zmij::Buffer::new().format_finite(*bound).to_owned();
+            Family { page: self, name: &bucket }.sample(&[("le", &bound)], upto);
+        }
+        Family { page: self, name: &bucket }.sample(&[("le", "+Inf")], durations.count());
+        Family { page: self, name: &sum }.real(&[], durations.sum.as_secs_f64());
+        Family { page: self, name: &count }.sample(&[], durations.count());
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -121,5 +141,30 @@ mod tests {
             "b +Inf",
         ];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn durations_are_a_histogram_whose_classes_hold_those_before_them() {
+        let mut durations = Durations::default();
+        (durations.counts[0], durations.counts[2], durations.longer) = (3, 4, 1);
+        durations.sum = std::time::Duration::from_millis(12_250);
+        let mut page = Page::default();
+        page.durations("a_seconds", "How long.", &durations);
+        let text = String::from_utf8(page.into_bytes()).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[..2], ["# HELP a_seconds How long.", "# TYPE a_seconds histogram"]);
+        let classes = [
+            r#"a_seconds_bucket{le="0.0001"} 3"#,
+            r#"a_seconds_bucket{le="0.0005"} 3"#,
+            r#"a_seconds_bucket{le="0.001"} 7"#,
+        ];
+        assert_eq!(lines[2..5], classes);
+        let end = [
+            r#"a_seconds_bucket{le="10.0"} 7"#,
+            r#"a_seconds_bucket{le="+Inf"} 8"#,
+            "a_seconds_sum 12.25",
+            "a_seconds_count 8",
+        ];
+        assert_eq!(lines[lines.len() - 4..], end);
     }
 }

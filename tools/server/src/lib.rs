@@ -70,6 +70,7 @@ mod write;
 
 pub use auth::{KeyError, Tokens};
 pub use connections::{Drained, Tls, TlsError};
+pub use counters::{ArchiveOutcome, ArchiveRun};
 pub use nats::{Login, Nats, NatsError, Subscription};
 pub use query::MAX_SERIES;
 pub use state::{Clock, Limits, Server};

@@ -1,13 +1,13 @@
 //! `/metrics`: the server's own state, for Prometheus.
 
-use crate::counters::{Counters, Source};
+use crate::counters::{ArchiveCounters, ArchiveOutcome, Counters, Source};
 use crate::exposition::{CONTENT_TYPE, Kind, Page};
 use crate::reply::{self, Answered};
 use crate::state::Server;
 use crate::store::Store;
 use axum::extract::State;
 use axum::http::StatusCode;
-use checkpointer::{EngineStats, Now, Progress, Recovered};
+use checkpointer::{CheckpointMode, EngineStats, Now, Progress, Recovered, SetAside};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,6 +21,7 @@ pub(crate) async fn answer(State(server): State<Arc<Server>>) -> Answered {
         requests(&mut page, &this.counters);
         lines(&mut page, &this.counters);
         nats(&mut page, &this.counters);
+        archive(&mut page, &this.counters);
         match &store {
             Some(store) => held(&mut page, store, this.clock.now()),
             None => recovery(&mut page, this.progress()),
@@ -89,6 +90,31 @@ fn nats(page: &mut Page, counters: &Counters) {
     }
 }
 
+fn archive(page: &mut Page, counters: &Counters) {
+    let ArchiveCounters { files, rows, bytes, runs, last } = counters.archive();
+    for (name, help, count) in [
+        ("levelstore_archive_files_total", "Archive files written.", files),
+        ("levelstore_archive_rows_total", "Rows archived.", rows),
+        ("levelstore_archive_bytes_total", "Bytes of archive files written.", bytes),
+    ] {
+        page.single(name, Kind::Counter, help, count);
+    }
+    let help = "Archive runs, by how they have ended.";
+    let mut family = page.family("levelstore_archive_runs_total", Kind::Counter, help);
+    for ((_, name), count) in ArchiveOutcome::ALL.iter().zip(runs) {
+        family.sample(&[("outcome", name)], count);
+    }
+    let Some((outcome, unix)) = last else { return };
+    let help = "Whether the last archive run has archived everything.";
+    let is_done = u64::from(outcome == ArchiveOutcome::Done);
+    page.single("levelstore_archive_last_run_is_done", Kind::Gauge, help, is_done);
+    let help = "When the last archive run has ended.";
+    let mut family =
+        page.family("levelstore_archive_last_run_timestamp_seconds", Kind::Gauge, help);
+    #[expect(clippy::cast_precision_loss, reason = "seconds of this age are exact")]
+    family.real(&[], unix as f64);
+}
+
 fn recovery(page: &mut Page, progress: Progress) {
     let help = "Hosts recovered, while recovery goes on.";
     page.single("levelstore_recovery_hosts", Kind::Gauge, help, progress.hosts);
@@ -100,6 +126,8 @@ fn recovery(page: &mut Page, progress: Progress) {
 fn held(page: &mut Page, store: &Store, now: Now) {
     let stats = store.engine.stats(now);
     counted(page, &stats);
+    checkpoints(page, &stats);
+    left_over(page, &stats);
     log(page, &stats.log);
     found(page, &store.recovered);
     let (mut points, mut series, mut blocks, mut bytes) = (0, 0, 0, 0);
@@ -138,7 +166,6 @@ fn counted(page: &mut Page, stats: &EngineStats) {
         ("levelstore_samples_total", "Samples stored.", stats.samples),
         ("levelstore_samples_refused_total", "Samples refused by the store.", stats.refused),
         ("levelstore_samples_unlogged_total", "Samples stored but not logged.", stats.unlogged),
-        ("levelstore_checkpoints_total", "Checkpoints of a host.", stats.checkpoints),
         (
             "levelstore_checkpoint_failures_total",
             "Checkpoints of a host that failed.",
@@ -153,7 +180,63 @@ fn counted(page: &mut Page, stats: &EngineStats) {
     }
 }
 
+fn checkpoints(page: &mut Page, stats: &EngineStats) {
+    let help = "Checkpoints of a host, by why there was one.";
+    let mut family = page.family("levelstore_checkpoints_total", Kind::Counter, help);
+    for (mode, count) in CheckpointMode::ALL.into_iter().zip(stats.checkpoints_by_mode) {
+        family.sample(&[("mode", mode.name())], count);
+    }
+    let cover = &stats.cover;
+    let help = "How long checkpoints of a host have taken.";
+    page.durations("levelstore_checkpoint_seconds", help, &cover.durations);
+    for (name, help, count) in [
+        (
+            "levelstore_checkpoint_log_bytes_total",
+            "Bytes of log without a snapshot when checkpoints began.",
+            cover.log_bytes_before,
+        ),
+        (
+            "levelstore_checkpoint_log_records_total",
+            "Records in the log when checkpoints ended.",
+            cover.log_records,
+        ),
+        (
+            "levelstore_checkpoint_records_covered_total",
+            "Of these, records that the checkpoints covered.",
+            cover.records_covered,
+        ),
+        (
+            "levelstore_checkpoint_busy_total",
+            "Checkpoints that found somebody else at work on the files of their host.",
+            cover.busy,
+        ),
+    ] {
+        page.single(name, Kind::Counter, help, count);
+    }
+    if let Some(efficiency) = cover.efficiency_per_ms() {
+        let name = "levelstore_checkpoint_efficiency_records_per_millisecond";
+        let help = "Records covered in a millisecond of checkpoint, of all of them.";
+        page.family(name, Kind::Gauge, help).real(&[], efficiency);
+    }
+    let help = "Bytes of log that no snapshot covers.";
+    page.single("levelstore_log_uncovered_bytes", Kind::Gauge, help, stats.uncovered);
+}
+
+fn left_over(page: &mut Page, stats: &EngineStats) {
+    let help = "Files that were set aside, by kind: never read again by themselves.";
+    let mut family = page.family("levelstore_files_set_aside", Kind::Gauge, help);
+    let SetAside { corrupt, damaged, unknown } = stats.set_aside;
+    for (kind, count) in [("corrupt", corrupt), ("damaged", damaged), ("unknown", unknown)] {
+        family.sample(&[("kind", kind)], count);
+    }
+    let (name, help) = ("levelstore_temporary_files_removed_total", "Temporary files removed.");
+    page.single(name, Kind::Counter, help, stats.temporaries_removed);
+}
+
 fn log(page: &mut Page, log: &checkpointer::log::Stats) {
+    let help = "How long a sync of a file of the log has taken.";
+    page.durations("levelstore_log_sync_seconds", help, &log.sync_durations);
+
     for (name, help, value) in [
         ("levelstore_log_records_total", "Records written to the log.", log.records),
         ("levelstore_log_bytes_total", "Bytes written to the log.", log.bytes),

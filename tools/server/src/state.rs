@@ -2,7 +2,7 @@
 
 use crate::auth::Tokens;
 use crate::body::{self, Budget, Received};
-use crate::counters::Counters;
+use crate::counters::{ArchiveRun, Counters};
 use crate::reply::{self, Answered, Refusal};
 use crate::store::Store;
 use axum::body::{Body, Bytes};
@@ -127,6 +127,11 @@ impl Server {
     /// messages of NATS are dropped and counted.
     pub fn set_full(&self, is_full: bool) {
         self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    /// An archive run has ended.
+    pub fn archived(&self, run: ArchiveRun) {
+        self.counters.archived(run, self.clock.unix());
     }
 
     pub(crate) fn is_full(&self) -> bool {

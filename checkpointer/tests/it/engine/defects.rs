@@ -251,7 +251,7 @@ fn a_value_that_is_no_finite_number_costs_that_sample() {
 #[test]
 fn a_log_that_is_too_long_starts_a_checkpoint_and_loses_nothing() {
     let (mut setup, disk) = (Setup::new(), SimDisk::new(1));
-    setup.config.checkpoint_log_bytes = Some(2000);
+    setup.config.thresholds.passive = Some(2000);
     let store = setup.open(&disk);
     let mut expected = bits(&[]);
     for (second, time) in (1..).zip((9000_i16..11_000).step_by(10)) {

@@ -1,17 +1,24 @@
 //! Histories that break one rule each, for the planted bugs that random work meets too seldom.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use checkpointer::Now;
+use checkpointer::disk::Disk;
 use checkpointer::disk::sim::Cause::Io;
 use checkpointer::disk::sim::{Crash, Failure, Fault, Kind, Sector, SimDisk, Survival};
-use checkpointer::log::Inline;
+use checkpointer::log::{Budget, Inline};
 
 use super::files::check_files;
 use super::go::{GoLevel, go_bin, go_wal};
 use super::store::{A01, Setup, Slots, Store, bits, files, killed};
+use crate::log::watched::{Watched, watch};
 
 /// A name, and what must hold.
 type Scenario = (&'static str, fn() -> Result<(), String>);
 
-pub(crate) const ALL: [Scenario; 7] = [
+pub(crate) const ALL: [Scenario; 11] = [
     ("a series that was freed comes back late", a_series_that_was_freed_comes_back_late),
     ("a covered segment survives its deletion", a_covered_segment_survives_its_deletion),
     ("a snapshot goes, what it covers is left", a_snapshot_goes_but_what_it_covers_is_left),
@@ -19,6 +26,10 @@ pub(crate) const ALL: [Scenario; 7] = [
     ("one name, two formats", one_name_in_two_formats),
     ("killed in a checkpoint, then a checkpoint", killed_in_a_checkpoint_then_a_checkpoint),
     ("killed in a checkpoint, then a deletion", killed_in_a_checkpoint_then_a_deletion),
+    ("killed in a checkpoint, then a sweep", killed_in_a_checkpoint_then_a_sweep),
+    ("a sweep beside what is not covered", a_sweep_beside_what_is_not_covered),
+    ("a checkpoint fails, then none does", a_checkpoint_fails_then_none_does),
+    ("a checkpoint panics, then none does", a_checkpoint_panics_then_none_does),
 ];
 
 fn expect(found: &Slots, expected: &[(i64, f32)]) -> Result<(), String> {
@@ -105,7 +116,7 @@ fn one_name_in_two_formats() -> Result<(), String> {
 /// of its own, and the power fails at any operation. What was found may be in the cache only: no later
 /// file may cover what only that one holds.
 fn killed_in_a_checkpoint_then_a_checkpoint() -> Result<(), String> {
-    every_two_stops(|store| {
+    every_two_stops(|store, _| {
         store.send("m", 9500, 3.0);
         store.checkpoint();
     })
@@ -113,19 +124,89 @@ fn killed_in_a_checkpoint_then_a_checkpoint() -> Result<(), String> {
 
 /// The same with a deletion: nothing goes because of a file that is not durable.
 fn killed_in_a_checkpoint_then_a_deletion() -> Result<(), String> {
-    every_two_stops(|store| {
+    every_two_stops(|store, _| {
         store.engine.delete(5500, &|_, _| false, &Inline);
     })
 }
 
-fn every_two_stops(work: fn(&Store<SimDisk>)) -> Result<(), String> {
+/// The same with the removal of what is left over, where neither the log nor a checkpoint has made the
+/// directory durable before.
+fn killed_in_a_checkpoint_then_a_sweep() -> Result<(), String> {
+    every_two_stops(|store, disk| {
+        disk.inject(Fault::new(Failure::Error(Io)).on(Kind::SyncDirectory));
+        let temporary = |path: &str| path.rsplit_once('.').is_some_and(|(_, kind)| kind == "tmp");
+        disk.inject(Fault::new(Failure::Error(Io)).on(Kind::Create).path(temporary).always());
+        look(store, 1);
+    })
+}
+
+/// A segment that has survived its deletion goes, and the one behind it stays.
+fn a_sweep_beside_what_is_not_covered() -> Result<(), String> {
+    let (setup, disk) = (Setup::new(), SimDisk::new(1));
+    let store = setup.open(&disk);
+    store.write("m", &[(9000, 1.0)]);
+    disk.inject(Fault::new(Failure::Error(Io)).on(Kind::Remove));
+    store.checkpoint();
+    store.write("m", &[(9010, 2.0)]);
+    look(&store, 1);
+    if files(&disk, ".wal").len() != 1 {
+        return Err(format!("one segment was to go, and one to stay: {:?}", disk.files()));
+    }
+    expect(&setup.view(killed(&disk), A01, "m", &[]), &[(9000, 1.0), (9010, 2.0)])
+}
+
+/// A failure ends the checkpoint: nothing of it is left in the way of the next, or of writers.
+fn a_checkpoint_fails_then_none_does() -> Result<(), String> {
+    let (mut setup, disk) = (Setup::new(), SimDisk::new(1));
+    setup.config.thresholds.passive = Some(1);
+    let store = setup.open(&disk);
+    store.write("m", &[(9000, 1.0)]);
+    disk.inject(Fault::new(Failure::Error(Io)).on(Kind::Rename));
+    look(&store, 0);
+    if store.engine.stats(store.now).checkpoint_failures != 1 {
+        return Err("one was to fail".into());
+    }
+    is_tried_again(&store)
+}
+
+/// The same for a panic.
+fn a_checkpoint_panics_then_none_does() -> Result<(), String> {
+    let (mut setup, disk) = (Setup::new(), SimDisk::new(1));
+    setup.config.thresholds.passive = Some(1);
+    let store = setup.open(&Watched(disk));
+    store.write("m", &[(9000, 1.0)]);
+    watch(Some(Rc::new(|_| panic!("planned"))));
+    let looked = catch_unwind(AssertUnwindSafe(|| look(&store, 0)));
+    watch(None);
+    if looked.is_ok() {
+        return Err("it was to panic".into());
+    }
+    is_tried_again(&store)
+}
+
+fn is_tried_again<D: Disk>(store: &Store<D>) -> Result<(), String> {
+    let host = store.engine.get(A01.0, A01.1).ok_or("the host is gone")?;
+    if host.log_stats(store.now.uptime).checkpointing {
+        return Err("it is still running".into());
+    }
+    look(store, 5);
+    let checkpoints = store.engine.stats(store.now).checkpoints;
+    if checkpoints == 1 { Ok(()) } else { Err(format!("{checkpoints} checkpoints")) }
+}
+
+fn look<D: Disk>(store: &Store<D>, second: u64) {
+    let now = Now { uptime: Duration::from_secs(second), ..store.now };
+    store.engine.run_due(now, Budget { jobs_max: 10 }, &Inline);
+}
+
+fn every_two_stops(work: fn(&Store<SimDisk>, &SimDisk)) -> Result<(), String> {
     let setup = Setup::new();
     for first in 0..20 {
         for second in 0..20 {
             let disk = killed_in_a_checkpoint(&setup, first);
             let store = setup.open(&disk);
             disk.stop_after(disk.operations() + second);
-            work(&store);
+            work(&store, &disk);
             let crash = Crash::PowerLoss(Survival::Subset, Sector::Bytes512);
             for seed in 0..12 {
                 let found = setup.view(disk.crash(crash, seed), A01, "m", &[]);

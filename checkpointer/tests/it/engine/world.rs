@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use checkpointer::disk::sim::{Crash, SimDisk};
 use checkpointer::log::SyncMode;
-use checkpointer::{Config, Engine, Now, Pending, Series, StoredHost};
+use checkpointer::{Config, Engine, Now, Pending, Series, StoredHost, Thresholds};
 
 use super::seen::{Frequencies, HOSTS, Key, SERIES, Values};
 use super::truth::Truth;
@@ -112,7 +112,12 @@ pub(crate) fn config(random: &Random, sync: SyncMode) -> Config {
         retention: *random.pick(&[None, Some(4000), Some(9000), Some(20_000)]),
         max_future: *random.pick(&[None, Some(600)]),
         checkpoint_interval: *random.pick(&[None, Some(Duration::from_secs(4))]),
-        checkpoint_log_bytes: *random.pick(&[None, Some(500)]),
+        thresholds: Thresholds {
+            passive: *random.pick(&[None, Some(500)]),
+            restart: *random.pick(&[None, Some(1500)]),
+            total: *random.pick(&[None, Some(900)]),
+        },
+        temporary_grace: *random.pick(&[Duration::ZERO, Duration::from_secs(3)]),
         offline_retry: Duration::ZERO,
     }
 }

@@ -122,7 +122,7 @@ fn statistics_count_what_was_done() {
     assert_eq!(stats.buffered, 0);
     assert_eq!(host.stats(NOW).uncovered, 600);
     let mark = host.owner().with_buffer(Buffer::set_checkpoint_mark).unwrap();
-    host.checkpoint_succeeded(mark).unwrap();
+    host.checkpoint_succeeded(mark).dropped.unwrap();
     assert_eq!(host.stats(NOW).uncovered, 0);
 }
 
@@ -133,7 +133,7 @@ fn what_a_mark_covers_is_forgotten_before_it_is_written() {
     append(&host, &names(2), 1, None).unwrap();
     let mark = host.owner().with_buffer(Buffer::set_checkpoint_mark).unwrap();
     append(&host, &names(1), 2, None).unwrap();
-    assert_eq!(host.checkpoint_succeeded(mark).unwrap().segments, 0);
+    assert_eq!(host.checkpoint_succeeded(mark).dropped.unwrap().segments, 0);
     assert_eq!(logs.stats().buffered, 50);
     host.close(NOW, LONG).unwrap();
     assert_eq!(disk.files(), ["c/h/00000000000000000002.wal"]);

@@ -90,7 +90,7 @@ fn what_a_checkpoint_held_back_is_written_when_it_has_ended() {
         }
         assert!(host.stats(NOW).holding);
         if succeeds {
-            host.checkpoint_succeeded(mark).map(drop).unwrap();
+            host.checkpoint_succeeded(mark).dropped.unwrap();
         } else {
             host.checkpoint_failed();
         }

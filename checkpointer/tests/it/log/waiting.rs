@@ -221,7 +221,7 @@ fn a_sync_that_failed_is_never_believed_until_a_checkpoint() {
 
     // The test stands for the snapshot: it is durable from here on.
     let mark = host.owner().with_buffer(Buffer::set_checkpoint_mark).unwrap();
-    let dropped = host.checkpoint_succeeded(mark).unwrap();
+    let dropped = host.checkpoint_succeeded(mark).dropped.unwrap();
     assert_eq!(dropped.segments, 2, "the one that failed, and the one behind it");
     failed.wait(LONG).unwrap();
     later.wait(LONG).unwrap();

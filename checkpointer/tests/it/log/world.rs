@@ -144,6 +144,7 @@ pub(crate) fn config(random: &Random, sync: SyncMode) -> Config {
         segment_bytes: *random.pick(&[150, 400, 5000]),
         segment_age: Duration::from_secs(9),
         open_files_max: usize::try_from(1 + random.below(4)).unwrap(),
+        ..Config::default()
     }
 }
 

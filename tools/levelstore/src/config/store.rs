@@ -11,6 +11,7 @@ use std::time::Duration;
 const CHECKPOINT_INTERVAL: Duration = Duration::from_hours(12);
 const MAX_FUTURE: Duration = Duration::from_hours(1);
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_WAL_SIZE: u64 = 128 << 20;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -37,8 +38,8 @@ pub(crate) struct MetricStore {
 pub(crate) struct Checkpoints {
     pub(crate) file_format: FileFormat,
     pub(crate) directory: PathBuf,
-    /// In bytes, per host; none: no limit.
-    pub(crate) max_wal_size: Option<NonZeroU64>,
+    /// In bytes, per host: at so much log without a snapshot its writers wait.
+    pub(crate) max_wal_size: u64,
 }
 
 /// When the log is written and synced.
@@ -152,7 +153,7 @@ impl Wal {
 impl Default for Checkpoints {
     fn default() -> Self {
         let directory = "./var/checkpoints".into();
-        Self { file_format: FileFormat::Wal, directory, max_wal_size: None }
+        Self { file_format: FileFormat::Wal, directory, max_wal_size: MAX_WAL_SIZE }
     }
 }
 
@@ -170,7 +171,10 @@ impl Checkpoints {
         Self {
             file_format,
             directory: section.text("directory").map_or(default.directory, PathBuf::from),
-            max_wal_size: NonZeroU64::new(section.count("max-wal-size")),
+            max_wal_size: match section.count("max-wal-size") {
+                0 => default.max_wal_size,
+                bytes => bytes,
+            },
         }
     }
 }

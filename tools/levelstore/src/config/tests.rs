@@ -144,7 +144,7 @@ fn what_need_not_be_said_has_the_defaults_of_the_go_server() {
         "nats": null,
         "metric-store": {
             "checkpoints": {
-                "file-format": "wal", "directory": "./var/checkpoints", "max-wal-size": null
+                "file-format": "wal", "directory": "./var/checkpoints", "max-wal-size": 134_217_728
             },
             "checkpoint-interval": "12h", "memory-cap": null, "retention-in-memory": "48h",
             "max-future": "1h",

@@ -12,7 +12,7 @@ use checkpointer::archive::{Archive, Run};
 use checkpointer::disk::RealDisk;
 use checkpointer::log::Pool;
 use checkpointer::{Branch, Engine, Freed, MergeLimits, Now};
-use server::Server;
+use server::{ArchiveOutcome, ArchiveRun, Server};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -102,7 +102,10 @@ impl Duties {
         let is_kept = |cluster: &str, host: &str| self.nodes.is_kept(cluster, host);
         let freed = self.engine.free(oldest, &everything(), &is_kept, now, &*self.pool);
         tell("older than the retention", &freed);
-        clean_up(&self.engine, self.archive.as_deref(), &*self.pool, &self.nodes, now);
+        let run = clean_up(&self.engine, self.archive.as_deref(), &*self.pool, &self.nodes, now);
+        if let Some(run) = run {
+            self.server.archived(run);
+        }
         merge(&self.engine, &*self.pool, now);
         true
     }
@@ -136,21 +139,29 @@ impl Duties {
     }
 }
 
-/// Archives what is older than the retention, and deletes snapshots with nothing else in them.
+/// Archives what is older than the retention, and deletes snapshots with nothing else in them. What an
+/// archive run was is returned.
 pub(super) fn clean_up(
     engine: &Engine,
     archive: Option<&Archive<RealDisk>>,
     pool: &dyn Pool,
     nodes: &Nodes,
     now: Now,
-) {
-    match archive {
-        Some(archive) => self::archive(engine, archive, pool, nodes, now),
-        None => delete(engine, pool, nodes, engine.oldest(now)),
-    }
+) -> Option<ArchiveRun> {
+    let Some(archive) = archive else {
+        delete(engine, pool, nodes, engine.oldest(now));
+        return None;
+    };
+    Some(self::archive(engine, archive, pool, nodes, now))
 }
 
-fn archive(engine: &Engine, archive: &Archive<RealDisk>, pool: &dyn Pool, nodes: &Nodes, now: Now) {
+fn archive(
+    engine: &Engine,
+    archive: &Archive<RealDisk>,
+    pool: &dyn Pool,
+    nodes: &Nodes,
+    now: Now,
+) -> ArchiveRun {
     let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let is_kept = |cluster: &str, host: &str| nodes.is_kept(cluster, host);
     let run = Run { now, pool, workers, is_kept: &is_kept, progress: None };
@@ -165,8 +176,15 @@ fn archive(engine: &Engine, archive: &Archive<RealDisk>, pool: &dyn Pool, nodes:
             for (host, why) in &done.problems {
                 tracing::error!("{host}: not archived: {why}");
             }
+            let is_whole = done.problems.is_empty();
+            let outcome = if is_whole { ArchiveOutcome::Done } else { ArchiveOutcome::Problems };
+            let files = u64::try_from(done.files.len()).unwrap_or(u64::MAX);
+            ArchiveRun { outcome, files, rows: done.rows, bytes: done.bytes }
         }
-        Err(error) => tracing::error!("archive: {:#}", anyhow::Error::from(error)),
+        Err(error) => {
+            tracing::error!("archive: {:#}", anyhow::Error::from(error));
+            ArchiveRun { outcome: ArchiveOutcome::Failed, files: 0, rows: 0, bytes: 0 }
+        }
     }
 }
 

@@ -14,11 +14,13 @@ use crate::driver::{Clock, Driver};
 use crate::pool::Threads;
 use anyhow::{Context, Result, bail};
 use checkpointer::archive::Archive;
-use checkpointer::disk::RealDisk;
+use checkpointer::disk::{Disk, RealDisk};
 use checkpointer::log::{self, Pool, SyncMode};
-use checkpointer::{Engine, OnProgress, Progress, Recovered, Start};
+use checkpointer::{Engine, OnProgress, Progress, Recovered, Start, Stopwatch, Thresholds};
 use ingest::Ingest;
-use server::{Clock as ServerClock, Drained, Limits, Nats, NatsError, Server, Store};
+use server::{
+    ArchiveOutcome, Clock as ServerClock, Drained, Limits, Nats, NatsError, Server, Store,
+};
 use std::fs;
 use std::future::Future;
 use std::io;
@@ -34,6 +36,9 @@ use tokio::task::JoinHandle;
 
 /// The service manager is told no more often how far something has come.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
+/// A host with so much log without a snapshot is saved in the background; earlier, where its writers have
+/// to wait at less than four times that.
+const PASSIVE_LOG: u64 = 32 << 20;
 
 /// A store that has recovered, and who works for it.
 struct Recovery {
@@ -215,12 +220,23 @@ fn recover(
         Some(archive) => archive.marks().map_err(io::Error::other),
         None => archive::marks_beside(directory),
     };
-    let opened = Engine::open_with(disk, catalogue, engine_config(store), &start, marks);
+    let free = disk.free_bytes().with_context(context)?;
+    let config = engine_config(store, free, clock);
+    let opened = Engine::open_with(disk, catalogue, config, &start, marks);
     let (engine, found) = opened.with_context(context)?;
     Ok(Recovery { engine, pool, found, archive })
 }
 
-fn engine_config(store: &MetricStore) -> checkpointer::Config {
+/// How much log without a snapshot there may be, with so much disk free.
+fn thresholds(max_wal_size: u64, free: u64) -> Thresholds {
+    Thresholds {
+        passive: Some(PASSIVE_LOG.min(max_wal_size / 4).max(1)),
+        restart: Some(max_wal_size),
+        total: Some(free / 4),
+    }
+}
+
+fn engine_config(store: &MetricStore, free: u64, clock: Clock) -> checkpointer::Config {
     let sync = match store.wal.sync {
         Sync::None => SyncMode::None,
         Sync::Flush => SyncMode::Flush,
@@ -228,11 +244,17 @@ fn engine_config(store: &MetricStore) -> checkpointer::Config {
     };
     let (flush_interval, sync_interval) = (store.wal.flush_interval, store.wal.sync_interval);
     checkpointer::Config {
-        log: log::Config { sync, flush_interval, sync_interval, ..log::Config::default() },
+        log: log::Config {
+            sync,
+            flush_interval,
+            sync_interval,
+            stopwatch: Stopwatch::new(move || clock.now().uptime),
+            ..log::Config::default()
+        },
         retention: Some(seconds(store.retention_in_memory)),
         max_future: Some(seconds(store.max_future)),
         checkpoint_interval: Some(store.checkpoint_interval),
-        checkpoint_log_bytes: store.checkpoints.max_wal_size.map(std::num::NonZeroU64::get),
+        thresholds: thresholds(store.checkpoints.max_wal_size, free),
         ..checkpointer::Config::default()
     }
 }
@@ -288,8 +310,10 @@ pub(super) fn clean_up(config: &Config, strict: bool) -> Result<Verdict> {
     if !nodes.is_known() {
         bail!("main.backend-url: nothing is deleted while it is not known which hosts are in use");
     }
-    keeper::clean_up(&engine, archive.as_deref(), &*pool, &nodes, clock.now());
-    Ok(close(&engine, &*pool, clock, &Arc::new(Notify::from_environment())))
+    let run = keeper::clean_up(&engine, archive.as_deref(), &*pool, &nodes, clock.now());
+    let saved = close(&engine, &*pool, clock, &Arc::new(Notify::from_environment()));
+    let is_archived = run.is_none_or(|run| run.outcome == ArchiveOutcome::Done);
+    Ok(if is_archived { saved } else { Verdict::Problems })
 }
 
 /// What ends a server.
@@ -312,5 +336,22 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_saved_long_before_their_writers_have_to_wait() {
+        let of = |max_wal_size| {
+            let Thresholds { passive, restart, total } = thresholds(max_wal_size, 4000);
+            (passive.unwrap(), restart.unwrap(), total.unwrap())
+        };
+        assert_eq!(of(128 << 20), (32 << 20, 128 << 20, 1000));
+        assert_eq!(of(1 << 30), (32 << 20, 1 << 30, 1000));
+        assert_eq!(of(4096), (1024, 4096, 1000));
+        assert_eq!(of(1), (1, 1, 1000));
     }
 }

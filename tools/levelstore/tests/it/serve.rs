@@ -403,6 +403,33 @@ fn nothing_is_freed_while_the_backend_has_never_answered() {
 }
 
 #[test]
+fn the_keep_list_holds_over_a_restart_and_with_the_provider_down_every_host_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let is_up = Arc::new(AtomicBool::new(true));
+    let backend = Backend::start(r#"{"usedNodes":{"alex":["used"]}}"#, Arc::clone(&is_up));
+    let mut configuration = configuration(directory.path());
+    configuration["main"]["backend-url"] = json!(backend.url);
+    configuration["metric-store"]["retention-in-memory"] = json!("30s");
+    configuration["metrics"]["load"]["frequency"] = json!(1);
+    let running = Running::ready(directory.path(), &configuration);
+    assert_eq!(running.write(&old_lines(&["used", "idle"], 30)), 200);
+    assert_eq!(running.write(&format!("load,hostname=new value=1 {}", now())), 200);
+    assert!(running.terminate().0.success());
+    thread::sleep(Duration::from_secs(5));
+    for (answers, idle) in [(false, 1), (true, 0)] {
+        is_up.store(answers, SeqCst);
+        let running = Running::ready(directory.path(), &configuration);
+        assert_eq!(
+            running.series("used", "load").len(),
+            1,
+            "in use; the backend answers: {answers}"
+        );
+        assert_eq!(running.series("idle", "load").len(), idle, "the backend answers: {answers}");
+        assert!(running.terminate().0.success());
+    }
+}
+
+#[test]
 fn a_memory_cap_of_nothing_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let mut configuration = configuration(directory.path());

@@ -15,6 +15,7 @@ mod free;
 mod golden;
 mod health;
 mod hostile;
+mod metrics;
 mod nats;
 mod query;
 mod ready;

@@ -62,14 +62,24 @@ impl World {
         world
     }
 
+    /// With an engine of this configuration.
+    pub(crate) fn of(config: Config) -> Self {
+        let world = Self::recovering_with(None, Limits::default(), config);
+        world.server.ready(world.store.clone());
+        world
+    }
+
     /// A server whose store is not ready yet.
     pub(crate) fn recovering(tokens: Option<Tokens>, limits: Limits) -> Self {
+        Self::recovering_with(tokens, limits, Config::default())
+    }
+
+    fn recovering_with(tokens: Option<Tokens>, limits: Limits, config: Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let seconds = Arc::new(AtomicI64::new(1_900_000_000));
         let start = Start::at(Now { unix: 1_900_000_000, uptime: Duration::ZERO });
         let disk = RealDisk::new(directory.path()).unwrap();
-        let (engine, recovered) =
-            Engine::open(disk, catalogue(), Config::default(), &start).unwrap();
+        let (engine, recovered) = Engine::open(disk, catalogue(), config, &start).unwrap();
         let clock = Clock::new({
             let seconds = Arc::clone(&seconds);
             move || Now { unix: seconds.load(Ordering::Relaxed), uptime: Duration::ZERO }

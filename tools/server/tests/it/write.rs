@@ -1,8 +1,11 @@
 //! `/api/write`, and what is there afterwards.
 
 use crate::world::World;
+use checkpointer::{Config, Now, Thresholds};
 use serde_json::json;
+use std::time::Duration;
 
+const NOW: Now = Now { unix: 1_900_000_000, uptime: Duration::ZERO };
 const GOOD: &str = "cpu_load,hostname=h value=12.5 1700000040\n";
 
 async fn stored(world: &World) -> serde_json::Value {
@@ -46,4 +49,28 @@ async fn policy_alone_is_no_error() {
     assert_eq!(answer.header("x-levelstore-refused"), Some("1"));
     let answer = world.ask("POST", "/api/write?cluster=c", GOOD).await;
     assert_eq!((answer.status, answer.header("x-levelstore-refused")), (200, None));
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_saved_any_more_is_answered_503_until_it_can() {
+    let restart = Thresholds { restart: Some(1), ..Thresholds::default() };
+    let offline_retry = Duration::ZERO;
+    let world = World::of(Config { thresholds: restart, offline_retry, ..Config::default() });
+    let write = |minute: i64| {
+        let line = format!("cpu_load,hostname=h value=1 {}\n", 1_700_000_040 + 60 * minute);
+        world.ask("POST", "/api/write?cluster=c", line)
+    };
+    assert_eq!(write(0).await.status, 200);
+    // Above the threshold, and whoever writes saves it.
+    assert_eq!(write(1).await.status, 200);
+    assert_eq!(world.store.engine.stats(NOW).checkpoints, 1);
+    // The next snapshot's place is taken by something else.
+    let in_its_way = world.directory.path().join("c/h/1900000001.bin.tmp");
+    std::fs::create_dir(&in_its_way).unwrap();
+    let answer = write(2).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+    let error = answer.json()["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("no snapshot holds yet"), "{error}");
+    std::fs::remove_dir(&in_its_way).unwrap();
+    assert_eq!(write(2).await.status, 200);
 }

@@ -12,6 +12,8 @@ use crate::engine::seen::{HOSTS, Run, SERIES, Values, add_values, as_value, runs
 
 /// The engine looks at its hosts this often: in between it is driven from inside of operations.
 const LOOK: Duration = Duration::from_secs(1);
+/// The longest of any series, in seconds.
+const INTERVAL_MAX: i64 = 60;
 
 impl World {
     pub(super) fn step(&self) {
@@ -108,11 +110,18 @@ impl World {
         }
         let slots = self.locate(host, &stored, &taken);
         self.tell(|| format!("{name} at {} writes {slots:?}, logged: {is_logged}", self.now.get()));
-        // Not those that were replaced at once: in a log that is cut they would come back.
-        let stays = |sample: &(usize, i64, u32)| {
-            is_logged && slots.values().any(|value| *value == sample.2)
+        // Not those that were replaced at once: in a log that is cut they would come back. Nor those
+        // that one of the same batch could replace when they are sent again, and have another place.
+        let is_alone = |sample: &(usize, i64, u32)| {
+            let is_near = |other: &&(usize, i64, u32)| {
+                other.0 == sample.0 && (other.1 - sample.1).abs() < INTERVAL_MAX
+            };
+            taken.iter().filter(is_near).count() == 1
         };
-        *host.last.borrow_mut() = taken.into_iter().filter(stays).collect();
+        let stays = |sample: &&(usize, i64, u32)| {
+            is_logged && is_alone(sample) && slots.values().any(|value| *value == sample.2)
+        };
+        *host.last.borrow_mut() = taken.iter().filter(stays).copied().collect();
         if let Some(pending) = written.pending {
             let sequence = host.sequence.get() + 1;
             host.sequence.set(sequence);
