@@ -130,17 +130,17 @@ impl World {
 
 /// Two hosts, an hour and a half, with a gap.
 fn lines() -> String {
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for minute in (0..50).chain(60..90) {
         let at = T + minute * 60;
         for host in ["a", "b"] {
-            lines += &format!("load,hostname={host} value={}.5 {at}\n", minute % 7);
+            lines.push(format!("load,hostname={host} value={}.5 {at}", minute % 7));
             for socket in 0..2 {
                 let device = format!("hostname={host},type=socket,type-id={socket}");
-                lines +=
-                    &format!("flops,{device} value={minute} {at}\nclock,{device} value=2 {at}\n");
+                lines.push(format!("flops,{device} value={minute} {at}"));
+                lines.push(format!("clock,{device} value=2 {at}"));
             }
         }
     }
-    lines
+    lines.join("\n")
 }
