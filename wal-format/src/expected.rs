@@ -1,11 +1,11 @@
 //! The record that is expected next: of names that came before, whatever its time and value.
 //!
 //! It takes a few comparisons of eight bytes to see that it is that record, and its checksum need not
-//! be computed from all its bytes. For a CRC of bytes of one length is linear: that of two such
-//! messages laid over each other (xor) is that of the one, of the other, and of zeros, laid over each
-//! other. So what names and frequency add to it is known beforehand, what the time adds is the same
-//! for all records of a minute, and what the four bytes of the value add are four entries of a table.
+//! be computed from all its bytes, for it can be put together (see `checksum`): what names and frequency
+//! contribute is known beforehand, what the time does is the same for all records of a minute, and
+//! what the four bytes of the value do are four entries of a table.
 
+use crate::checksum::value_part;
 use crate::layout::{Checksum, Frequency, Head, RECORD_MAGIC, Timestamp, ValueBits};
 use crate::names::Names;
 use crate::record::Record;
@@ -127,7 +127,7 @@ impl Expected {
         }
         let timestamp = i64::from_le_bytes(*time);
         let payload_len = payload_len(names_len, self.frequency);
-        let of_value = added_by_value(*value, self.frequency);
+        let of_value = value_part(*value, self.frequency);
         let expected = self.checksum ^ times.added(timestamp, payload_len) ^ of_value;
         if !matches(u32::from_le_bytes(*checksum), expected) {
             return None;
@@ -219,40 +219,6 @@ impl Added {
         self.timestamp = timestamp;
         self.checksum = checksum_of(timestamp) ^ self.zeros;
     }
-}
-
-/// What a value adds, with a frequency behind it or without.
-#[inline]
-fn added_by_value(bytes: [u8; 4], frequency: Option<NonZeroU32>) -> u32 {
-    let tables = if frequency.is_some() { &BEFORE_FREQUENCY } else { &AT_THE_END };
-    let added = |(table, byte): (&[u32; 256], u8)| {
-        table.get(usize::from(byte)).copied().unwrap_or_default()
-    };
-    tables.iter().zip(bytes).map(added).fold(0, |all, one| all ^ one)
-}
-
-/// What each byte of a value adds.
-static BEFORE_FREQUENCY: [[u32; 256]; 4] = [by_byte(7), by_byte(6), by_byte(5), by_byte(4)];
-static AT_THE_END: [[u32; 256]; 4] = [by_byte(3), by_byte(2), by_byte(1), by_byte(0)];
-
-/// What a byte adds that so many others follow.
-#[expect(clippy::indexing_slicing, reason = "computed when this is compiled")]
-const fn by_byte(behind: u32) -> [u32; 256] {
-    /// The polynomial of CRC-32 (IEEE), lowest power first.
-    const POLYNOMIAL: u32 = 0xEDB8_8320;
-    let mut table = [0; 256];
-    let mut byte: u32 = 0;
-    while byte < 256 {
-        let mut checksum = byte;
-        let mut bits = 8 * (behind + 1);
-        while bits > 0 {
-            checksum = (checksum >> 1) ^ (POLYNOMIAL & (checksum & 1).wrapping_neg());
-            bits -= 1;
-        }
-        table[byte as usize] = checksum;
-        byte += 1;
-    }
-    table
 }
 
 #[cfg(test)]

@@ -53,6 +53,15 @@ pub(crate) struct Head {
     pub(crate) timestamp: I64,
 }
 
+/// The part of our records behind their names.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct RecordEnd {
+    pub(crate) value: ValueBits,
+    pub(crate) frequency: Frequency,
+    pub(crate) checksum: Checksum,
+}
+
 /// The length in front of a metric name; the name follows.
 pub(crate) type MetricLen = U16;
 
@@ -69,6 +78,7 @@ const _: () = {
     assert!(size_of::<FileHeader>() == 4);
     assert!(size_of::<Frame>() == 8);
     assert!(size_of::<Head>() == 16);
+    assert!(size_of::<RecordEnd>() == 12);
     assert!(size_of::<Timestamp>() + NAMES_LEN_MIN + size_of::<ValueBits>() == 15);
     // Whatever is encoded, a reader accepts.
     let longest =

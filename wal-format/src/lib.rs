@@ -46,6 +46,8 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 
+mod checksum;
+mod encoder;
 mod expected;
 mod found;
 mod known;
@@ -57,6 +59,7 @@ mod record;
 mod scan;
 mod writer;
 
+pub use encoder::Encoder;
 pub use found::{Cause, End, Found, Gap, Located, Tally, Verdict};
 pub use known::Known;
 pub use layout::{

@@ -4,9 +4,11 @@
 //! series. [`Names`] is such a run, proven to be well-formed once, so that it can be copied into a
 //! record, compared, or looked up in a map without being taken apart.
 
+use crate::encoder::names_part;
 use crate::layout::{ELEMENT_LEN_MAX, METRIC_LEN_MAX, MetricLen, PATH_LEN_MAX};
 use core::fmt::{self, Write};
 use core::hash::{Hash, Hasher};
+use core::num::NonZeroU32;
 use zerocopy::FromBytes;
 
 /// The metric and the path of a record, borrowed from a log or from a [`NamesBuf`].
@@ -22,6 +24,8 @@ pub struct Names<'a> {
     /// Invariant: exactly one run of names as in the table, as checked by [`Names::split_from`].
     bytes: &'a [u8],
     metric_len: u16,
+    /// See [`Self::checksum_part`].
+    checksum_part: Option<NonZeroU32>,
 }
 
 impl<'a> Names<'a> {
@@ -51,16 +55,23 @@ impl<'a> Names<'a> {
             rest = split_element(rest)?.1;
         }
         let (bytes, rest) = bytes.split_at_checked(bytes.len() - rest.len())?;
-        Some((Self { bytes, metric_len: metric_len.get() }, rest))
+        Some((Self { bytes, metric_len: metric_len.get(), checksum_part: None }, rest))
     }
 
     /// Names that were split from these bytes before.
     pub(crate) fn again(bytes: &'a [u8], metric_len: u16) -> Self {
-        Self { bytes, metric_len }
+        Self { bytes, metric_len, checksum_part: None }
     }
 
     pub(crate) fn metric_len(&self) -> u16 {
         self.metric_len
+    }
+
+    /// What the names contribute to the checksum of one of our records, if that is known: of those
+    /// that were split from a log it is not. Nor is it of one name in four billion, where it is zero.
+    #[inline]
+    pub(crate) fn checksum_part(&self) -> Option<u32> {
+        self.checksum_part.map(NonZeroU32::get)
     }
 
     /// The name of the metric.
@@ -119,7 +130,7 @@ impl<'a> Names<'a> {
     /// ```
     #[must_use]
     pub fn to_buf(&self) -> NamesBuf {
-        NamesBuf { bytes: self.bytes.into(), metric_len: self.metric_len }
+        NamesBuf::laid_out(self.bytes.into(), self.metric_len)
     }
 }
 
@@ -168,12 +179,17 @@ impl fmt::Debug for Names<'_> {
     }
 }
 
+/// What the rest of names takes, if they are short.
+const ROOM: usize = 32;
+
 /// Names that own their bytes: built once for a series, used for each of its records.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NamesBuf {
     /// Invariant: as in [`Names`].
     bytes: Box<[u8]>,
     metric_len: u16,
+    /// See [`Names::checksum_part`].
+    checksum_part: Option<NonZeroU32>,
 }
 
 impl NamesBuf {
@@ -200,7 +216,8 @@ impl NamesBuf {
     ) -> Result<Self, TooLong> {
         let metric = metric.as_ref();
         let metric_len = fit("metric name", metric.len(), METRIC_LEN_MAX)?;
-        let mut bytes = MetricLen::new(metric_len).to_bytes().to_vec();
+        let mut bytes = Vec::with_capacity(metric.len() + ROOM);
+        bytes.extend(MetricLen::new(metric_len).to_bytes());
         bytes.extend(metric);
         let path_len_at = bytes.len();
         bytes.push(0);
@@ -215,7 +232,12 @@ impl NamesBuf {
                 *count = counted;
             }
         }
-        Ok(Self { bytes: bytes.into(), metric_len })
+        Ok(Self::laid_out(bytes.into(), metric_len))
+    }
+
+    fn laid_out(bytes: Box<[u8]>, metric_len: u16) -> Self {
+        let checksum_part = NonZeroU32::new(names_part(&bytes));
+        Self { bytes, metric_len, checksum_part }
     }
 
     /// The names, for a [`Record`](crate::Record).
@@ -227,8 +249,10 @@ impl NamesBuf {
     /// # Ok::<(), wal_format::TooLong>(())
     /// ```
     #[must_use]
+    #[inline]
     pub fn as_names(&self) -> Names<'_> {
-        Names { bytes: &self.bytes, metric_len: self.metric_len }
+        let Self { ref bytes, metric_len, checksum_part } = *self;
+        Names { bytes, metric_len, checksum_part }
     }
 }
 

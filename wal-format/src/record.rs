@@ -147,8 +147,7 @@ impl<'a> Record<'a> {
         let payload_len = size_of::<Timestamp>() + names.len() + tail.as_bytes().len();
         log.reserve(size_of::<Frame>() + payload_len + size_of::<Checksum>());
 
-        let frame = Frame { magic: RECORD_MAGIC.into(), payload_len: narrow(payload_len).into() };
-        let head = Head { frame, timestamp: self.timestamp.into() };
+        let head = Head::new(self.timestamp, payload_len - size_of::<Timestamp>());
         let start = log.len();
         log.extend_from_slice(head.as_bytes());
         log.extend_from_slice(names);
@@ -156,6 +155,16 @@ impl<'a> Record<'a> {
         let payload = log.get(start + size_of::<Frame>()..).unwrap_or_default();
         let checksum = Checksum::new(crc32fast::hash(payload));
         log.extend_from_slice(checksum.as_bytes());
+    }
+}
+
+impl Head {
+    /// `rest_len` bytes of payload follow.
+    #[inline]
+    pub(crate) fn new(timestamp: i64, rest_len: usize) -> Self {
+        let payload_len = narrow(size_of::<Timestamp>() + rest_len).into();
+        let frame = Frame { magic: RECORD_MAGIC.into(), payload_len };
+        Self { frame, timestamp: timestamp.into() }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod bytes;
 mod damage;
+mod encoder;
 mod golden;
 mod hostile;
 mod known;
