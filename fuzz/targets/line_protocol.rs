@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use line_protocol::{
-    Fed, Field, Key, Line, Lines, Malformed, Prediction, Stream, Unwritable, write_line,
+    Fed, Field, Key, Line, Lines, Malformed, Prediction, Sample, Stream, Unwritable, write_line,
 };
 
 type Read<'a> = Result<Line<'a>, Malformed>;
@@ -59,8 +59,16 @@ fn predictions_change_nothing(body: &[u8], read: &[Read<'_>]) {
     let mut lines = Lines::new(body);
     let mut expected: &[u8] = b"";
     for read in read {
+        let sample = lines.clone().next_sample(expected);
         let line = lines.next_expecting(expected).expect("as many lines");
         assert!(same(&line, read), "{line:?}, yet {read:?}");
+        if let Some(Sample { number, value, timestamp }) = sample {
+            let line = line.as_ref().expect("a sample is a line");
+            let Field::Value(of_line) = line.field else { panic!("{line:?} is no sample") };
+            assert_eq!(line.key.as_bytes(), expected);
+            assert_eq!((line.number, line.timestamp), (number, Some(timestamp)));
+            assert_eq!(of_line.to_bits(), value.to_bits());
+        }
         if let Ok(line) = line {
             let held = line.key.as_bytes() == expected;
             assert_eq!(line.prediction == Prediction::Held, held);

@@ -2,6 +2,7 @@
 
 use crate::line::Line;
 use crate::reason::Malformed;
+use crate::sample::{self, LastTime, Sample};
 use crate::split;
 use memchr::{memchr, memchr_iter};
 
@@ -26,6 +27,7 @@ pub struct Lines<'a> {
     rest: &'a [u8],
     /// Lines behind us.
     number: u64,
+    last_time: LastTime,
 }
 
 impl<'a> Lines<'a> {
@@ -48,7 +50,7 @@ impl<'a> Lines<'a> {
     /// ```
     #[must_use]
     pub fn numbered_from(first: u64, body: &'a [u8]) -> Self {
-        Self { rest: body, number: first.saturating_sub(1) }
+        Self { rest: body, number: first.saturating_sub(1), last_time: LastTime::default() }
     }
 
     /// The next line, as [`next`](Iterator::next), given the key that it probably has: if so, its
@@ -77,6 +79,26 @@ impl<'a> Lines<'a> {
             return Some(Ok(line));
         }
         self.next_unusual(expected)
+    }
+
+    /// The next line, if it has this key and is a sample like most: a value of few digits, and a time.
+    /// `None` says nothing about the line; it is still the [next](Self::next_expecting). `expected` must be
+    /// as there.
+    ///
+    /// ```
+    /// let mut lines = line_protocol::Lines::new(b"a,host=h value=1.5 1700000000\n# no sample\n");
+    /// assert_eq!(lines.next_sample(b"a,host=i"), None);
+    /// assert_eq!(lines.next_sample(b"a,host=h").unwrap().value, 1.5);
+    /// assert_eq!(lines.next_sample(b"a,host=h"), None);
+    /// assert!(lines.next().is_none());
+    /// ```
+    #[expect(clippy::inline_always, reason = "what it gives back stays in registers")]
+    #[inline(always)]
+    pub fn next_sample(&mut self, expected: &[u8]) -> Option<Sample> {
+        let (value, timestamp, rest) = sample::usual(self.rest, expected, &mut self.last_time)?;
+        self.rest = rest;
+        self.number += 1;
+        Some(Sample { number: self.number, value, timestamp })
     }
 
     #[inline(never)]

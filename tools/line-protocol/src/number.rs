@@ -5,6 +5,7 @@
 //! different directions are recognised and left to `parse`.
 
 use crate::reason::Reason;
+use crate::time::{EACH, eight};
 
 /// Powers of ten that are exact in f64.
 const POWERS: [f64; 23] = [
@@ -43,6 +44,49 @@ fn nearest(mantissa: u64, exponent: i32) -> Option<f32> {
 
 fn signed(negative: bool, magnitude: f32) -> f32 {
     if negative { -magnitude } else { magnitude }
+}
+
+/// Powers of ten that are exact in f32, as far as they are needed.
+const SHORT_POWERS: [f32; 8] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
+
+/// A decimal of at most six digits and a sign, or seven digits without a point, and what follows it,
+/// which is a blank or a newline. `None` says nothing about others.
+///
+/// No branch depends on how many digits there are, which nothing foresees. A quotient of two
+/// numbers that are exact in f32 is the f32 nearest to theirs.
+#[expect(clippy::inline_always, reason = "what it gives back stays in registers")]
+#[inline(always)]
+pub(crate) fn short(bytes: &[u8]) -> Option<(f32, &[u8])> {
+    let sign = u32::from(*bytes.first()? == b'-');
+    let digits = bytes.get(sign as usize..)?;
+    let word = u64::from_le_bytes(*digits.first_chunk()?);
+    let whole = digits_len(word);
+    let has_point = u32::from(word >> whole & 0xFF == u64::from(b'.'));
+    // Without the point, the digits lie side by side.
+    let before = (1 << whole) - 1;
+    let joined = word & before | word >> (8 * has_point) & !before;
+    let all = digits_len(joined);
+    let decimals = all - whole;
+    let rest = digits.get((all / 8 + has_point) as usize..)?;
+    let is_decimal = whole > 0 && (has_point == 0) == (decimals == 0);
+    if !is_decimal || !matches!(rest, [b' ' | b'\n', ..]) {
+        return None;
+    }
+    // Zeros in front instead of what is behind: the first digit is the lowest byte.
+    let mantissa = u32::try_from(eight(joined << (u64::BITS - all))).ok()?;
+    #[expect(clippy::cast_precision_loss, reason = "seven digits are exact")]
+    let magnitude = mantissa as f32 / SHORT_POWERS.get(decimals as usize / 8)?;
+    Some((f32::from_bits(magnitude.to_bits() | sign << 31), rest))
+}
+
+/// How many bits the digits at the front of eight bytes take; of eight digits those of seven.
+#[inline]
+fn digits_len(word: u64) -> u32 {
+    // A digit is 0x30..=0x39: without the 0x30, its high half is 0, also after adding 6. A carry reaches
+    // only what is behind a byte that is none.
+    let word = word ^ (EACH * 0x30);
+    let other = (word | word.wrapping_add(EACH * 6)) & (EACH * 0xF0);
+    (other | 1 << (u64::BITS - 8)).trailing_zeros() & !7
 }
 
 /// The number at the front of `bytes` and what follows it, if it is a plain decimal or a small

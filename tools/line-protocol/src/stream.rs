@@ -3,6 +3,7 @@
 use crate::line::{LINE_LEN_MAX, Line};
 use crate::lines::Lines;
 use crate::reason::Malformed;
+use crate::sample::Sample;
 use memchr::{memchr, memrchr};
 
 /// Reads a body chunk by chunk, and says the same as [`Lines`] of the whole.
@@ -142,6 +143,19 @@ impl<'a> Fed<'a> {
             return Some(line);
         }
         self.whole.next_expecting(expected)
+    }
+
+    /// The next line, if it has this key and is a sample like most; see [`Lines::next_sample`].
+    ///
+    /// ```
+    /// let mut stream = line_protocol::Stream::new();
+    /// let mut fed = stream.feed(b"a,host=h value=1.5 1700000000\n");
+    /// assert_eq!(fed.next_sample(b"a,host=h").unwrap().value, 1.5);
+    /// ```
+    #[expect(clippy::inline_always, reason = "what it gives back stays in registers")]
+    #[inline(always)]
+    pub fn next_sample(&mut self, expected: &[u8]) -> Option<Sample> {
+        if self.joined.is_at_end() { self.whole.next_sample(expected) } else { None }
     }
 }
 

@@ -50,18 +50,26 @@ pub(crate) fn usual(bytes: &[u8]) -> Option<(i64, &[u8])> {
     Some((seconds(number.cast_signed()), crate::scan::line_end(rest)?))
 }
 
+/// A word of bytes of one.
+pub(crate) const EACH: u64 = 0x0101_0101_0101_0101;
+
 /// Eight digits at once: neighbours are added up in pairs, then pairs of pairs, within one word.
 #[inline]
 fn eight_digits(chunk: [u8; 8]) -> Option<u64> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_le_bytes(chunk);
     // A digit is 0x30..=0x39: the high half is 3, also after adding 6.
     let high = EACH * 0xF0;
     if word & high != EACH * 0x30 || word.wrapping_add(EACH * 6) & high != EACH * 0x30 {
         return None;
     }
+    Some(eight(word))
+}
+
+/// The number of eight digits, the first the lowest byte. A byte of zero is a digit of zero.
+#[inline]
+pub(crate) fn eight(word: u64) -> u64 {
     let ones = word & (EACH * 0x0F);
     let twos = ones.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
     let fours = twos.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_FFFF_0000_FFFF;
-    Some(fours.wrapping_mul(10_000 << 32 | 1) >> 32)
+    fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }

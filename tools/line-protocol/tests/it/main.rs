@@ -9,5 +9,6 @@ mod random;
 mod reference;
 mod rules;
 mod said;
+mod sample;
 mod stream;
 mod write;
