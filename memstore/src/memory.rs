@@ -8,7 +8,7 @@ pub struct Memory {
     /// Sealed blocks, with the lists of them. Those that a reader still holds after they were
     /// replaced or freed are the reader's.
     pub blocks: usize,
-    /// Open blocks.
+    /// Open blocks, but for their newest values, which lie in the series.
     pub open: usize,
     /// Levels and series.
     pub tree: usize,
@@ -39,7 +39,9 @@ impl Host {
     /// # let minute = NonZeroU32::new(60).unwrap();
     /// # let mut host = Host::new();
     /// let series = host.series(&[b"socket0"], metric)?;
-    /// host.write(series, minute, 1000, 0.5, &Limits::NONE)?;
+    /// for time in (1000..).step_by(60).take(8) {
+    ///     host.write(series, minute, time, 0.5, &Limits::NONE)?;
+    /// }
     /// let memory = host.memory();
     /// assert_eq!((memory.blocks, memory.open), (0, 64));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -105,6 +105,7 @@ impl Series {
     // ---- samples that arrive ----
 
     /// Takes a finite sample. `lead` is that of a run, if one is opened.
+    #[inline]
     pub(crate) fn write(
         &mut self,
         frequency: NonZeroU32,
@@ -141,27 +142,32 @@ impl Series {
         };
         let last = run.last();
         let f = i64::from(run.frequency.get());
-        let off_last = time.checked_sub(last)?;
-        let off_next = off_last.checked_sub(f)?;
-        if off_last >= -(f / 2) && off_next < -(f / 2) {
-            if last < takes_from {
+        let nominal = last.checked_add(f)?;
+        let off = time.checked_sub(nominal)?;
+        // Within half an interval: below that the sum wraps to more than any interval.
+        let is_taken = |off: i64| off.wrapping_add(f / 2).cast_unsigned() < f.cast_unsigned();
+        if is_taken(off) {
+            if must_open_behind(run, off, frequency) || run.len() >= MAX_SLOTS {
+                return None;
+            }
+            if nominal < takes_from {
                 return Some(Err(Refused::TooOld));
             }
-            run.store_last(value);
-            return Some(Ok(Placed { nominal: last, frequency: run.frequency }));
+            run.store_next(value);
+            return Some(Ok(Placed { nominal, frequency }));
         }
-        let is_next = off_next >= -(f / 2) && off_next < f - f / 2;
-        let nominal = last.checked_add(f)?;
-        if !is_next || must_open_behind(run, off_next, frequency) || run.len() >= MAX_SLOTS {
+        if !is_taken(off.checked_add(f)?) {
             return None;
         }
-        if nominal < takes_from {
+        if last < takes_from {
             return Some(Err(Refused::TooOld));
         }
-        run.store_next(value);
-        Some(Ok(Placed { nominal, frequency }))
+        run.store_last(value);
+        Some(Ok(Placed { nominal: last, frequency: run.frequency }))
     }
 
+    #[cold]
+    #[inline(never)]
     fn write_anywhere(
         &mut self,
         frequency: NonZeroU32,

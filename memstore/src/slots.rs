@@ -7,6 +7,10 @@
 //!
 //! Sealed blocks are immutable and shared: a view that was taken stays what it was, whatever is
 //! written later. A block without values is not stored. The open block grows in small steps.
+//!
+//! The newest values lie in the [`Slots`] themselves, and go to the rest of the open block a few at a
+//! time. The series of a host lie side by side, and a minute goes over all of them in order, which
+//! the processor foresees; their open blocks lie anywhere, and it would wait for each.
 
 use crate::{BLOCK_LEN, Block, MISSING, Stats};
 use core::ops::Range;
@@ -25,6 +29,11 @@ pub(crate) const MAX_SLOTS: u32 = 1 << 31;
 const FIRST_ROOM: usize = 16;
 const MORE_ROOM: usize = 2 * FIRST_ROOM;
 
+/// Values go to the open block by so many at a time; until then they stay in the slots themselves.
+const GROUP: u32 = 8;
+const NEWEST: usize = GROUP as usize - 1;
+const _: () = assert!(BLOCK_SLOTS.is_multiple_of(GROUP));
+
 /// A series with fewer open values than this is not worth sealing.
 const WORTH_SEALING: usize = 8;
 
@@ -37,8 +46,12 @@ pub(crate) struct Slots {
     /// The blocks before the open one; None: no value in it. If the open one is empty, the last of
     /// these may be short.
     sealed: Vec<Option<Block>>,
-    /// The open block, from its first slot on.
+    /// The open block, from its first slot on, but for the newest.
     tail: Vec<f32>,
+    /// The values of the open block behind those of the tail: the first `newest_len` of these. None
+    /// of them is in the last position of a group.
+    newest: [f32; NEWEST],
+    newest_len: u32,
 }
 
 /// Whole blocks of [`Slots`], and where they begin.
@@ -91,7 +104,7 @@ impl Slots {
 
     /// How many blocks there are, the open one included.
     pub(crate) fn blocks(&self) -> usize {
-        self.sealed.len() + usize::from(!self.tail.is_empty())
+        self.sealed.len() + usize::from(self.is_open())
     }
 
     /// The positions of a block.
@@ -113,23 +126,50 @@ impl Slots {
     /// Adds a slot behind the last one.
     #[inline]
     pub(crate) fn push(&mut self, value: f32) {
-        // A tail that has room to grow is neither empty nor full, nor is its block.
-        if !self.tail.is_empty() && self.tail.len() < self.tail.capacity().min(self.tail_room()) {
-            self.tail.push(value);
+        let end = self.end();
+        let ends_group = end % GROUP == GROUP - 1;
+        // Where a block begins, the one before may be open still, and full.
+        let begins_block = end.is_multiple_of(BLOCK_SLOTS);
+        if !ends_group
+            && (self.is_open() && !begins_block || self.len == 0)
+            && let Some(slot) = self.newest.get_mut(self.newest_len as usize)
+        {
+            *slot = value;
+            self.newest_len += 1;
             self.len += 1;
         } else {
-            self.push_into_new_room(value);
+            self.push_behind_group(value);
         }
     }
 
-    #[cold]
     #[inline(never)]
-    fn push_into_new_room(&mut self, value: f32) {
+    fn push_behind_group(&mut self, value: f32) {
         self.append(&[value]);
+    }
+
+    /// Whether the open block has a slot.
+    #[inline]
+    fn is_open(&self) -> bool {
+        self.newest_len > 0 || !self.tail.is_empty()
+    }
+
+    fn newest(&self) -> &[f32] {
+        self.newest.get(..self.newest_len as usize).unwrap_or(&[])
+    }
+
+    /// The newest values go to the others of the open block.
+    fn settle(&mut self) {
+        if self.newest_len > 0 {
+            self.make_room(self.newest_len as usize);
+            let Self { tail, newest, newest_len, .. } = self;
+            tail.extend_from_slice(newest.get(..*newest_len as usize).unwrap_or(&[]));
+            self.newest_len = 0;
+        }
     }
 
     /// Adds slots behind the last one.
     pub(crate) fn append(&mut self, values: &[f32]) {
+        self.settle();
         self.reopen();
         if values.len() > SLOTS {
             // How many blocks will be sealed at least.
@@ -168,13 +208,18 @@ impl Slots {
     /// Reads where the next value will be written.
     #[inline]
     pub(crate) fn touch(&self) -> u32 {
-        self.tail.last().map_or(0, |value| value.to_bits())
+        // Chosen without a branch: one that is foreseen wrongly would wait for what it depends on, and all
+        // reads behind it with it.
+        let parts: [&[f32]; 2] = [&self.newest, &self.tail];
+        let ends_group = self.end() % GROUP == GROUP - 1;
+        parts[usize::from(ends_group)].last().map_or(0, |value| value.to_bits())
     }
 
     /// Puts a value into the last slot.
     #[inline]
     pub(crate) fn replace_last(&mut self, value: f32) {
-        match self.tail.last_mut() {
+        let newest = self.newest.get_mut(..self.newest_len as usize);
+        match newest.and_then(<[f32]>::last_mut).or(self.tail.last_mut()) {
             Some(last) => *last = value,
             None => self.set(self.len.saturating_sub(1), value),
         }
@@ -183,6 +228,7 @@ impl Slots {
     /// Seals the open block although it is not full, if that saves memory: nothing is expected to
     /// follow.
     pub(crate) fn close(&mut self) {
+        self.settle();
         if self.tail.len() >= WORTH_SEALING {
             self.seal_tail();
         }
@@ -235,6 +281,7 @@ impl Slots {
 
     /// Adds slots without a value before the first one. Says by how much positions have moved up.
     pub(crate) fn extend_front(&mut self, count: u32) -> u32 {
+        self.settle();
         let fits = count.min(self.lead);
         self.extend_first_block(fits);
         let blocks = (count - fits).div_ceil(BLOCK_SLOTS);
@@ -300,7 +347,12 @@ impl Slots {
             stats = stats.merge(match self.sealed.get(number) {
                 Some(Some(block)) => block.stats(skip, count),
                 Some(None) => Stats::default(),
-                None => Stats::of(self.tail.get(skip..skip + count).unwrap_or(&[])),
+                None => {
+                    let mut open = [MISSING; SLOTS];
+                    let open = &mut open[..count];
+                    self.read_block(number, position, open);
+                    Stats::of(open)
+                }
             });
             position = behind;
         }
@@ -312,10 +364,15 @@ impl Slots {
         match self.sealed.get(number) {
             Some(Some(block)) => block.decode_range(skip, out),
             None if number == self.sealed.len() => {
-                let values = self.tail.get(skip..).unwrap_or(&[]);
-                let (inside, behind) = out.split_at_mut(values.len().min(out.len()));
-                inside.copy_from_slice(&values[..inside.len()]);
-                behind.fill(MISSING);
+                let newest = self.newest().get(skip.saturating_sub(self.tail.len())..);
+                let parts = [self.tail.get(skip..), newest].map(Option::unwrap_or_default);
+                let mut rest = out;
+                for values in parts {
+                    let (now, behind) = rest.split_at_mut(values.len().min(rest.len()));
+                    now.copy_from_slice(&values[..now.len()]);
+                    rest = behind;
+                }
+                rest.fill(MISSING);
             }
             Some(None) | None => out.fill(MISSING),
         }
@@ -323,6 +380,11 @@ impl Slots {
 
     /// Puts a value into a slot that there is.
     pub(crate) fn set(&mut self, index: u32, value: f32) {
+        let among_newest = (index + self.newest_len).checked_sub(self.len);
+        if let Some(slot) = among_newest.and_then(|at| self.newest.get_mut(at as usize)) {
+            *slot = value;
+            return;
+        }
         let position = self.position(index);
         self.change(position..position + 1, |_, slot| {
             *slot = value;
@@ -336,6 +398,7 @@ impl Slots {
         positions: Range<u32>,
         mut change: impl FnMut(u32, &mut f32) -> bool,
     ) {
+        self.settle();
         let mut start = positions.start;
         while start < positions.end {
             let number = block_number(start);
@@ -366,6 +429,7 @@ impl Slots {
     /// Takes out the slots from `index` on, which is neither the first nor behind the last. Also
     /// says by how much their positions have moved down.
     pub(crate) fn split_off(&mut self, index: u32) -> (Self, u32) {
+        self.settle();
         let at = self.position(index);
         let number = block_number(at);
         let block = self.block(number);
@@ -419,7 +483,8 @@ impl Slots {
             lead: start - block_start(first),
             len: self.block(last).end - start,
             sealed: sealed.to_vec(),
-            tail: if open { self.tail.clone() } else { Vec::new() },
+            tail: if open { [&self.tail, self.newest()].concat() } else { Vec::new() },
+            ..Self::default()
         };
         View { slots, first: self.index(start) }
     }
@@ -427,7 +492,8 @@ impl Slots {
     /// How many blocks and slots hold a value.
     pub(crate) fn count(&self) -> (usize, usize) {
         let sealed = self.sealed.iter().flatten();
-        let open = self.tail.iter().filter(|value| !value.is_nan()).count();
+        let open = self.tail.iter().chain(self.newest());
+        let open = open.filter(|value| !value.is_nan()).count();
         let (blocks, slots) =
             sealed.fold((0, 0), |(blocks, slots), block| (blocks + 1, slots + block.count()));
         (blocks + usize::from(open > 0), slots + open)

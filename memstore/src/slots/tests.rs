@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Push(f32),
+    Push(Vec<f32>),
+    ReplaceLast(f32),
     Append(Vec<f32>),
     Gap(u32),
     Front(u32),
@@ -23,7 +24,8 @@ fn value() -> impl Strategy<Value = f32> {
 fn operation() -> impl Strategy<Value = Operation> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
-        4 => value().prop_map(Operation::Push),
+        4 => prop::collection::vec(value(), 1..20).prop_map(Operation::Push),
+        2 => value().prop_map(Operation::ReplaceLast),
         3 => prop::collection::vec(value(), 0..700).prop_map(Operation::Append),
         1 => (0..600_u32).prop_map(Operation::Gap),
         2 => (0..600_u32).prop_map(Operation::Front),
@@ -38,8 +40,16 @@ fn operation() -> impl Strategy<Value = Operation> {
 fn apply(operation: Operation, slots: &mut Slots, model: &mut Vec<f32>) {
     let gap = |count: u32| vec![MISSING; count as usize];
     match operation {
-        Operation::Push(value) => {
-            slots.push(value);
+        Operation::Push(values) => {
+            for &value in &values {
+                slots.push(value);
+                model.push(value);
+                assert_eq!(slots.get(slots.len() - 1).to_bits(), value.to_bits());
+            }
+        }
+        Operation::ReplaceLast(value) if !model.is_empty() => {
+            slots.replace_last(value);
+            model.pop();
             model.push(value);
         }
         Operation::Append(values) => {
@@ -124,6 +134,8 @@ proptest! {
 #[test]
 fn a_few_values_take_little_room_and_a_gap_takes_none() {
     let mut slots = Slots::new(0);
+    (0..NEWEST).for_each(|_| slots.push(1.0));
+    assert_eq!(slots.heap_bytes(), (0, 0));
     slots.push(1.0);
     assert_eq!(slots.heap_bytes(), (0, 64));
     slots.append_gap(10 * BLOCK_SLOTS);
