@@ -20,6 +20,8 @@ use crate::log::{Room, Ticket, Unacknowledged, record_bytes};
 
 /// A batch is given to the log in pieces of so many bytes at most, and none is larger than its buffer.
 const PIECE_BYTES: usize = 1 << 20;
+/// The host's lock is held for no more samples at a time.
+const PIECE_SAMPLES: usize = 1 << 14;
 
 /// A series as who writes to it keeps it: its names, and where in the host it was found last. It
 /// belongs to the host that it was first written to.
@@ -116,6 +118,13 @@ impl<D: Disk> Pending<D> {
         }
     }
 
+    /// Writes the host's log by now if so much waits that a later write would not find it in the
+    /// processor's cache any more, and if nobody is about to; waits for nobody. What the disk refuses,
+    /// [`wait`](Self::wait) says.
+    pub fn write_early(&self) {
+        self.ticket.write_early();
+    }
+
     /// Whether the batch is acknowledged by now.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
@@ -146,7 +155,10 @@ impl<D: Disk> StoredHost<D> {
         let bytes_max = PIECE_BYTES.min(log.buffer_bytes_host).min(log.buffer_bytes_total);
         let mut at = 0;
         while let Some(rest) = samples.get(at..).filter(|rest| !rest.is_empty()) {
-            let (count, bytes) = piece(rest, bytes_max);
+            let (count, bytes) = match logging {
+                Logging::Logged { .. } => piece(rest, bytes_max),
+                Logging::Unlogged => (rest.len().min(PIECE_SAMPLES), 0),
+            };
             let piece = rest.get(..count).unwrap_or(rest);
             let mut tell = |index, why| refused(at + index, why);
             self.write_piece(piece, bytes, now, logging, &mut tell, &mut written)?;
@@ -188,6 +200,12 @@ impl<D: Disk> StoredHost<D> {
         let Held { tree, buffer, .. } = &mut *held;
         // The series of a host lie all over the memory: a sample would wait for each of them in turn.
         black_box(tree.touch(samples.iter().filter_map(|sample| sample.series.handle.get())));
+        if room.is_some() {
+            // And so do their names, which the log takes.
+            let first_byte =
+                |sample: &Sample<'_>| sample.series.names.as_names().as_bytes().first().copied();
+            black_box(samples.iter().filter_map(first_byte).fold(0, |all, one| all ^ one));
+        }
         let records = samples.iter().enumerate().filter_map(|(index, sample)| {
             let placed = match store(tree, sample, &limits) {
                 Ok(placed) => placed,

@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use wal_format::{Names, Record};
+use wal_format::{Encoder, Names, Record};
 
 use super::bounds::Room;
 use super::config::Config;
@@ -70,7 +70,8 @@ impl Buffer {
     ) -> Option<Sequence> {
         let sequence = Sequence(self.last_sequence.0 + 1);
         let bytes = self.queue.push_batch(sequence, &mut room.spare, |bytes| {
-            records.into_iter().map(|record| record.encode(bytes)).map(|()| 1).sum()
+            let mut encoder = Encoder::new();
+            records.into_iter().map(|record| encoder.encode(&record, bytes)).map(|()| 1).sum()
         })?;
         room.used += bytes;
         self.last_sequence = sequence;

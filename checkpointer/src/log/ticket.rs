@@ -10,6 +10,10 @@ use super::host::{HostLog, Owner, Shared};
 use super::queue::Sequence;
 use crate::disk::Disk;
 
+/// From so many bytes on it is worth a write that nobody waits for yet: it costs as much as copying
+/// them, and ten times as many would not be in the processor's cache any more.
+const EARLY_BYTES: usize = 24 << 10;
+
 /// A batch that was appended to its host's buffer.
 pub struct Ticket<D: Disk + 'static, O: Owner> {
     host: Weak<HostLog<D, O>>,
@@ -51,6 +55,16 @@ impl<D: Disk, O: Owner> Ticket<D, O> {
         self.host.upgrade().is_some_and(|host| {
             host.lock_shared().acknowledged(host.log.config.sync) >= self.sequence
         })
+    }
+
+    /// Writes what waits, if it is much and nobody else is about to; waits for nobody, and leaves it to
+    /// [`wait`](Self::wait) to tell what the disk has refused.
+    pub fn write_early(&self) {
+        let Some(host) = self.host.upgrade() else { return };
+        let is_much = host.share.held() >= EARLY_BYTES;
+        if is_much && host.log.config.sync != SyncMode::None {
+            let _told_by_wait = host.drain(self.now, Duration::ZERO);
+        }
     }
 
     /// Waits until the batch is acknowledged: written or synced, as the mode has it. Who waits

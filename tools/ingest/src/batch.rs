@@ -9,7 +9,7 @@ use std::sync::Arc;
 use checkpointer::disk::Disk;
 use checkpointer::{Now, Pending, StoredHost};
 use hashbrown::HashTable;
-use line_protocol::{Fed, Field, Line, Lines, Malformed, Prediction};
+use line_protocol::{Fed, Field, Line, Lines, Malformed, Prediction, Sample};
 
 use crate::directory::Known;
 use crate::entry::Ingest;
@@ -24,12 +24,16 @@ const ENOUGH: usize = 128;
 const RUN_MAX: usize = 4096;
 /// Samples of all hosts are written when there are so many.
 const GATHERED_MAX: usize = 1 << 16;
+/// After so many lines that were not expected, keys come in no order: comparing them with one
+/// would only fetch it into the processor's cache.
+const LOST: u8 = 8;
 /// So many hosts are kept at hand.
 const RUNS_MAX: usize = 1 << 14;
 
 /// Where lines come from, given the key that is expected.
 pub(crate) trait Source<'a> {
     fn next_expecting(&mut self, expected: &[u8]) -> Option<Result<Line<'a>, Malformed>>;
+    fn next_sample(&mut self, expected: &[u8]) -> Option<Sample>;
 }
 
 impl<'a> Source<'a> for Lines<'a> {
@@ -37,12 +41,22 @@ impl<'a> Source<'a> for Lines<'a> {
     fn next_expecting(&mut self, expected: &[u8]) -> Option<Result<Line<'a>, Malformed>> {
         self.next_expecting(expected)
     }
+
+    #[inline]
+    fn next_sample(&mut self, expected: &[u8]) -> Option<Sample> {
+        self.next_sample(expected)
+    }
 }
 
 impl<'a> Source<'a> for Fed<'a> {
     #[inline]
     fn next_expecting(&mut self, expected: &[u8]) -> Option<Result<Line<'a>, Malformed>> {
         self.next_expecting(expected)
+    }
+
+    #[inline]
+    fn next_sample(&mut self, expected: &[u8]) -> Option<Sample> {
+        self.next_sample(expected)
     }
 }
 
@@ -95,7 +109,11 @@ pub(crate) struct Batch<D: Disk + 'static> {
     /// The run of the last line.
     pub(crate) last: Option<usize>,
     pub(crate) gathered: usize,
+    /// Lines since the last one that had the key that was expected.
+    unexpected: u8,
     pub(crate) pending: Vec<Pending<D>>,
+    /// The last of them was not looked at since.
+    pub(crate) has_new_pending: bool,
     pub(crate) spare: Vec<Vec<Gathered>>,
     pub(crate) scratch: Vec<u8>,
     /// The log has refused: nothing of the batch counts any more.
@@ -112,7 +130,9 @@ impl<D: Disk> Batch<D> {
             by_name: HashTable::new(),
             last: None,
             gathered: 0,
+            unexpected: 0,
             pending: Vec::new(),
+            has_new_pending: false,
             spare: Vec::new(),
             scratch: Vec::new(),
             stopped: false,
@@ -135,6 +155,7 @@ impl<D: Disk> Batch<D> {
                     None => Next::Any,
                 },
             };
+            self.write_early();
             if self.gathered >= GATHERED_MAX || self.runs.len() >= RUNS_MAX {
                 self.leave_all(ingest, now);
                 if let Next::Run(_) = next {
@@ -218,13 +239,22 @@ impl<D: Disk> Batch<D> {
         let elsewhere = self.elsewhere(at);
         let mut gathered = self.take_gathered(at);
         let next = loop {
+            if self.last == Some(at) && self.unexpected < LOST {
+                self.take_foreseen(keys, default_is_own, lines, &mut gathered);
+                if gathered.len() >= RUN_MAX {
+                    break Next::Run(at);
+                }
+            }
             let (expected, bytes) = keys.expected();
+            let bytes = if self.unexpected < LOST { bytes } else { b"" };
             let Some(line) = lines.next_expecting(bytes) else { break Next::End };
             let Some(read) = self.sort(line) else { continue };
             let key = match read.line.prediction {
                 Prediction::Held => Some(expected),
                 Prediction::Missed => keys.find(read.line.key.as_bytes()),
             };
+            let is_expected = key == Some(expected);
+            self.unexpected = if is_expected { 0 } else { self.unexpected.saturating_add(1) };
             let Some(key) = key.filter(|&key| keys.is_of_host(key, default_is_own)) else {
                 if self.last == Some(at) {
                     keys.left();
@@ -243,6 +273,27 @@ impl<D: Disk> Batch<D> {
         };
         self.put_gathered(at, gathered);
         next
+    }
+
+    /// Takes lines as long as each is the one that followed last time, and nothing else is known of it:
+    /// all that [`stay`](Self::stay) would do then.
+    #[inline]
+    fn take_foreseen<'a>(
+        &mut self,
+        keys: &mut Keys,
+        default_is_own: bool,
+        lines: &mut impl Source<'a>,
+        gathered: &mut Vec<Gathered>,
+    ) {
+        let before = gathered.len();
+        while gathered.len() < RUN_MAX
+            && let Some((key, bytes)) = keys.foreseen(default_is_own)
+            && let Some(Sample { number, value, timestamp }) = lines.next_sample(bytes)
+        {
+            keys.came_as_foreseen(key);
+            gathered.push(Gathered { timestamp, value, key, line: number });
+        }
+        self.outcome.lines += (gathered.len() - before) as u64;
     }
 
     /// The host whose lines followed this one's last time.

@@ -142,6 +142,28 @@ impl Keys {
         Followed(entry.marks)
     }
 
+    /// The key that probably comes next, and its bytes, if nothing is to be decided when it comes: it
+    /// is this host's, its metric is known, and the line behind it is this host's, too.
+    #[inline]
+    pub(crate) fn foreseen(&self, default_is_own: bool) -> Option<(KeyId, &[u8])> {
+        let last = self.entries.get(usize::from(self.last))?;
+        let marks = self.entries.get(usize::from(last.next))?.marks;
+        let decides = LEAVES | UNKNOWN | if default_is_own { 0 } else { DEFAULTED };
+        let is_plain = marks & decides == 0 && last.marks & LEAVES == 0;
+        is_plain.then(|| (last.next, self.key(last.next)))
+    }
+
+    /// A line had the key that was foreseen, right behind the one before.
+    #[inline]
+    pub(crate) fn came_as_foreseen(&mut self, id: KeyId) {
+        self.last = id;
+        if let Some(entry) =
+            self.entries.get_mut(usize::from(id)).filter(|entry| entry.marks & USED == 0)
+        {
+            entry.marks |= USED;
+        }
+    }
+
     /// Another host's line followed the last one.
     pub(crate) fn left(&mut self) {
         if let Some(last) = self.entries.get_mut(usize::from(self.last)) {
@@ -237,9 +259,9 @@ fn name_bytes(series: &Series) -> usize {
     series.names().as_names().as_bytes().len()
 }
 
-/// Room for so many more, and for an eighth of what is there.
+/// Room for so many more, and for half of what is there, until [`Keys::fit`].
 fn make_room<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
-        list.reserve_exact(more + list.len() / 8);
+        list.reserve_exact(more + list.len() / 2);
     }
 }

@@ -32,6 +32,8 @@ impl<D: Disk> Batch<D> {
                 held.keys.fit();
             }
             ingest.directory.used(&known, &held.keys, now.uptime);
+            drop(held);
+            self.write_early();
         }
         self.runs.clear();
         self.by_name.clear();
@@ -89,6 +91,7 @@ impl<D: Disk> Batch<D> {
                         (written.pending, self.how.answer)
                     {
                         self.pending.push(pending);
+                        self.has_new_pending = true;
                     }
                     if self.pending.len() >= PENDING_MAX {
                         self.wait(now);
@@ -117,6 +120,20 @@ impl<D: Disk> Batch<D> {
             }
         }
         self.stop(NotAcknowledged::Closed);
+    }
+
+    /// What has come to the log last is written, if it is much, and if it is acknowledged with that it is
+    /// not waited for any more. Not under the lock of a host's keys: the disk may be slow.
+    #[inline]
+    pub(crate) fn write_early(&mut self) {
+        if std::mem::take(&mut self.has_new_pending)
+            && let Some(pending) = self.pending.last()
+        {
+            pending.write_early();
+            if pending.is_acknowledged() {
+                self.pending.pop();
+            }
+        }
     }
 
     fn stop(&mut self, why: NotAcknowledged) {
