@@ -1,7 +1,7 @@
 //! The engine on the real disk: what a day of a cluster costs to write, save, recover and replay.
 //!
 //! `cargo bench -p checkpointer --bench engine [day|pause|adaptive|hosts]…`, all of them without a name. It
-//! writes to a new directory in the current one. Every figure is of a process of its own: CPU seconds
+//! writes below the target folder. Every figure is of a process of its own: CPU seconds
 //! are user and system time, memory is what the system says.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark has files, a clock and threads")]
@@ -265,6 +265,10 @@ fn pause(directory: &Path, size: Size) {
         println!(
             "host batch of {SERIES}, p{percent}: {quiet:?} without checkpoints, {busy:?} with them"
         );
+        // For `cargo xtask bench`.
+        for (name, time) in [("quiet", quiet), ("busy", busy)] {
+            println!("figure pause.{name}_p{percent} {:.4} ms", time.as_secs_f64() * 1e3);
+        }
     }
     let stats = engine.stats(now(clock, size.minutes));
     println!("{} checkpoints meanwhile, {} failed", stats.checkpoints, stats.checkpoint_failures);
@@ -393,13 +397,13 @@ fn child(part: &str, directory: &Path, size: Size) {
 }
 
 fn run(area: &str, size: Size) {
-    let directory = tempfile::tempdir_in(".").unwrap();
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     match area {
         "day" => {
             for part in ["fill", "replay", "recover"] {
                 child(part, directory.path(), size);
             }
-            child("save", tempfile::tempdir_in(".").unwrap().path(), size);
+            child("save", tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().path(), size);
         }
         "pause" => {
             child("pause", directory.path(), Size { minutes: size.minutes.min(200), ..size });
@@ -411,7 +415,7 @@ fn run(area: &str, size: Size) {
         }
         "hosts" => {
             for hosts in [size.many / 4, size.many] {
-                let directory = tempfile::tempdir_in(".").unwrap();
+                let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
                 child("many", directory.path(), Size { hosts, ..size });
             }
         }

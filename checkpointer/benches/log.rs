@@ -1,7 +1,7 @@
 //! The log on the real disk, beside what the disk does bare, in turn in one run.
 //!
 //! `cargo bench -p checkpointer --bench log [append|always|hosts|scan]…`, all of them without a name.
-//! It writes to a new directory in the current one, which should lie on the disk in question.
+//! It writes below the target folder, which should lie on the disk in question.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark has files, a clock and threads")]
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
@@ -144,6 +144,8 @@ fn append(directory: &Path) {
             nanoseconds(taken.system, records),
             1e3 / nanoseconds(taken.wall, records),
         );
+        // For `cargo xtask bench`.
+        println!("figure log.append {:.1} ns", nanoseconds(taken.cpu(), records));
     }
     println!("{:?}", logs.stats());
 }
@@ -188,8 +190,11 @@ fn always(directory: &Path) {
             })
         }));
     }
-    for (what, times) in [("bare fdatasync", &mut bare), ("the log, always", &mut logged)] {
+    let both = [("bare", "bare fdatasync", &mut bare), ("synced", "the log, always", &mut logged)];
+    for (name, what, times) in both {
         let (p50, p99) = (percentile(times, 50), percentile(times, 99));
+        // For `cargo xtask bench`.
+        println!("figure log.{name}_p99 {:.4} ms", p99.as_secs_f64() * 1e3);
         println!("{what}, 16 threads, {} bytes each: p50 {p50:.1?}, p99 {p99:.1?}", bytes.len());
     }
     println!("{:?}", logs.stats());
@@ -277,7 +282,7 @@ fn main() {
         [("append", append), ("always", always), ("hosts", many_hosts), ("scan", scan)];
     for (name, benchmark) in benchmarks {
         if asked.is_empty() || asked.iter().any(|one| one == name) {
-            let directory = tempfile::tempdir_in(".").unwrap();
+            let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
             benchmark(directory.path());
         }
     }

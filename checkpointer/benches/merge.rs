@@ -1,6 +1,6 @@
 //! What it costs to merge a day of hourly snapshots, on the real disk.
 //!
-//! `cargo bench -p checkpointer --bench merge`. It writes to a new directory in the current one. CPU
+//! `cargo bench -p checkpointer --bench merge`. It writes below the target folder. CPU
 //! is user and system time.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark has files and a clock")]
@@ -98,7 +98,7 @@ fn measured(what: &str, work: impl FnOnce() -> (u64, u64)) {
 fn main() {
     let is_full = std::env::args().any(|argument| argument == "--bench");
     let (hosts, minutes) = if is_full { (50, 1440) } else { (2, 240) };
-    let directory = tempfile::tempdir_in(".").unwrap();
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let disk = RealDisk::new(directory.path()).unwrap();
     let (engine, _) =
         Engine::open(disk, catalogue(), Config::default(), &Start::at(now(0))).unwrap();

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::metadata::Workspace;
 use crate::run::{cargo, line, listen, step};
-use crate::{fuzz, layers, tidy};
+use crate::{bench, fuzz, layers, tidy};
 
 /// Fuzzing of each target: long enough where nobody waits, short where somebody does.
 const FUZZ_SECONDS_IN_CI: u64 = 60;
@@ -36,6 +36,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     })?;
     // Under `cargo test` a benchmark runs once: it must work, how fast is no matter here.
     checks.run("bench", || step(cargo(&["test", "--workspace", "--bench", "*"])))?;
+    // How fast is a matter of what is executed, which can be counted on a busy machine, too.
+    checks.run("counts", || bench::check(workspace, bench::Bless::No))?;
     checks.run("layers", || layers::run(workspace))?;
     checks.run("tidy", || tidy::run(workspace, tidy::Fingerprints::Check))?;
     // Cargo builds every test before it runs the first.

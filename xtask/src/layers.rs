@@ -22,6 +22,7 @@ use MayUse::{AndTheBinary, EveryCrate, Only};
 const ARROWS: &[(&str, MayUse)] = &[
     ("levelstore", EveryCrate),
     ("levelstore-fuzz", AndTheBinary),
+    ("kernels", EveryCrate),
     ("server", Only(&["ingest", "checkpointer"])),
     ("ingest", Only(&["line-protocol", "checkpointer"])),
     ("checkpointer", Only(&["memstore", "wal-format", "snapshot-format", "archiver"])),
@@ -34,10 +35,10 @@ const ARROWS: &[(&str, MayUse)] = &[
 ];
 
 /// Programs and the server: above the engine, they may bring a runtime and a logger.
-const ABOVE_THE_ENGINE: &[&str] = &["server", "levelstore", "levelstore-fuzz", "xtask"];
+const ABOVE_THE_ENGINE: &[&str] = &["server", "levelstore", "levelstore-fuzz", "kernels", "xtask"];
 
 /// Programs: nothing else depends on them.
-const PROGRAMS: &[&str] = &["levelstore", "levelstore-fuzz", "xtask"];
+const PROGRAMS: &[&str] = &["levelstore", "levelstore-fuzz", "kernels", "xtask"];
 
 /// The engine owns no thread, no timer and no logger: `tracing` alone is let through.
 const NOT_IN_THE_ENGINE: &[&str] = &[

@@ -3,6 +3,7 @@
 //! Dispatch only: every verb is a module, and none links a crate of the engine. What a verb finds
 //! wrong goes to stdout, line by line; the exit code is 0 when nothing was.
 
+mod bench;
 mod ci;
 mod fuzz;
 mod layers;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::metadata::Workspace;
-use crate::run::{line, step};
+use crate::run::line;
 
 const USAGE: &str = "\
 usage: cargo xtask VERB
@@ -27,7 +28,10 @@ usage: cargo xtask VERB
   tidy [--bless]        the repository's own rules; --bless notes in FORMAT.md that it follows layout.rs
   fuzz [TARGET|all] [--seconds N] [--runs N] [--jobs N] [--input FILE] [--merge]
                         fuzz on the stable toolchain; see CONTRIBUTING.md
-  bench [PACKAGE]       the benchmarks of one crate, or of all
+  bench [AREA…] [--quick] [--rounds N] [--save] [--long] [--peer P]
+                        measures what the store promises; see docs/benchmarks.md
+  bench --check         counts the instructions of the kernels; --bless writes them
+  bench --package NAME  the benchmarks of one crate, as they are
   archive --checkpoints DIR --archive DIR --before T [--metrics FILE] [--json]
                         one archive run: `levelstore archive` as a release build";
 
@@ -55,8 +59,11 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             fuzz::run(&Workspace::load()?, &options)
         }
         ["archive", options @ ..] => archive(options),
-        ["bench"] => step(run::cargo(&["bench", "--workspace", "--bench", "*"])),
-        ["bench", package] => step(run::cargo(&["bench", "--package", package, "--bench", "*"])),
+        ["bench", options @ ..] => {
+            let options = bench::Options::parse(options)?;
+            bench::run(&Workspace::load()?, &options)
+        }
+        ["measured", command @ ..] => bench::report_child(command),
         [] | ["help" | "-h" | "--help"] => line(USAGE),
         other => bail!("no such verb: {}\n{USAGE}", other.join(" ")),
     }

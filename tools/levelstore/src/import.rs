@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> Result<Verdict> {
     }
     report.points = store.points();
     report.wal_bytes = store.wal_bytes();
-    report.took(meter.seconds());
+    report.took(&meter);
     let save = if options.no_checkpoint { Save::Log } else { Save::Snapshots };
     let failed = store.close(save, &mut report)?;
     if options.json {

@@ -39,7 +39,7 @@ pub(super) fn run(options: &Options, url: &str, out: &mut impl Write) -> Result<
         file.send(&mut report, &mut progress)?;
         progress.clear()?;
     }
-    report.took(meter.seconds());
+    report.took(&meter);
     if options.json {
         report.json(out)?;
     } else {

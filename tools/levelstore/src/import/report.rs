@@ -1,7 +1,7 @@
 //! What an import has done, told.
 
 use crate::json;
-use crate::measure;
+use crate::measure::{self, Meter};
 use anyhow::Result;
 use ingest::{FAULTS_MAX, Outcome, Reason};
 use serde::Serialize;
@@ -18,6 +18,8 @@ pub(super) struct Report {
     messages: u64,
     /// Until the last sample was acknowledged.
     seconds: f64,
+    /// Of all processors meanwhile.
+    cpu_seconds: f64,
     lines_per_second: f64,
     pub(super) points: u64,
     peak_rss_bytes: Option<u64>,
@@ -28,6 +30,7 @@ pub(super) struct Report {
 #[derive(Debug, Serialize)]
 pub(super) struct Checkpoint {
     pub(super) seconds: f64,
+    pub(super) cpu_seconds: f64,
     pub(super) bytes: u64,
     pub(super) files: u64,
 }
@@ -78,9 +81,10 @@ impl Report {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
-    pub(super) fn took(&mut self, seconds: f64) {
-        self.seconds = seconds;
-        self.lines_per_second = self.lines as f64 / seconds.max(1e-9);
+    pub(super) fn took(&mut self, meter: &Meter) {
+        self.seconds = meter.seconds();
+        self.cpu_seconds = meter.cpu_seconds();
+        self.lines_per_second = self.lines as f64 / self.seconds.max(1e-9);
     }
 
     pub(super) fn json(&mut self, out: &mut impl Write) -> Result<()> {
@@ -106,7 +110,7 @@ impl Report {
         if self.wal_bytes > 0 {
             writeln!(out, "log: {} bytes", self.wal_bytes)?;
         }
-        if let Some(Checkpoint { seconds, bytes, files }) = &self.checkpoint {
+        if let Some(Checkpoint { seconds, bytes, files, .. }) = &self.checkpoint {
             writeln!(out, "checkpoint: {files} files, {bytes} bytes in {seconds:.1} s")?;
         }
         Ok(())

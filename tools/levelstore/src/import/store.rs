@@ -108,7 +108,8 @@ impl Store {
                     writeln!(io::stderr(), "{host}: {why}")?;
                 }
                 let (bytes, files) = (done.bytes, done.files);
-                report.checkpoint = Some(Checkpoint { seconds: meter.seconds(), bytes, files });
+                let (seconds, cpu_seconds) = (meter.seconds(), meter.cpu_seconds());
+                report.checkpoint = Some(Checkpoint { seconds, cpu_seconds, bytes, files });
                 Ok(done.failed.len())
             }
             Save::Log => {

@@ -175,10 +175,11 @@ fn a_log_or_a_snapshot_alone_is_left_if_that_is_what_was_asked_for() {
         if option == "--no-wal" {
             assert_eq!((&report["wal_bytes"], &checkpoint["files"]), (&json!(0), &json!(2)));
             assert!(checkpoint["bytes"].as_u64() > Some(1000) && checkpoint["seconds"].is_f64());
+            assert!(checkpoint["cpu_seconds"].as_f64() > Some(0.0));
         } else {
             assert!(report["wal_bytes"].as_u64() > Some(40 * count as u64) && checkpoint.is_null());
         }
-        let numbers = ["seconds", "lines_per_second", "peak_rss_bytes"];
+        let numbers = ["seconds", "cpu_seconds", "lines_per_second", "peak_rss_bytes"];
         assert!(numbers.iter().all(|name| report[*name].as_f64() > Some(0.0)), "{report}");
         assert_eq!(endings(&data), [ending]);
         assert!(stored(&data, &metrics) == expected, "{option}");
