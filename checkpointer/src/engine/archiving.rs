@@ -14,7 +14,7 @@ use super::merge::ArchiveHold;
 use super::saved::SnapshotFile;
 use crate::archive::Committed;
 use crate::disk::{Disk, Uninterrupted};
-use crate::log::StartError;
+use crate::log::{DiskFailure, StartError};
 use crate::planted::{Planted, is_planted};
 
 /// Why a host is left out of a run. Its mark stays.
@@ -22,6 +22,8 @@ use crate::planted::{Planted, is_planted};
 pub(crate) enum NotReady {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Disk(#[from] DiskFailure),
     #[error("its checkpoint has left something unsaved")]
     Unsaved,
 }
@@ -59,6 +61,10 @@ impl<D: Disk> Archiving<D> {
                 return Err(NotReady::Unsaved);
             }
         }
+        if saved.snapshots.is_empty() {
+            return Ok(None);
+        }
+        host.forget_missing(&mut saved)?;
         let is_wanted = |file: &&SnapshotFile| file.to > mark || file.to == 0;
         let mut files: Vec<_> = saved.snapshots.iter().filter(is_wanted).cloned().collect();
         if files.is_empty() {

@@ -94,7 +94,7 @@ impl<D: Disk> StoredHost<D> {
     }
 
     /// A rename that failed may have been done or not: what is not there is forgotten.
-    pub(super) fn forget_missing(&self, saved: &mut Saved) -> Result<(), MergeError> {
+    pub(super) fn forget_missing(&self, saved: &mut Saved) -> Result<(), DiskFailure> {
         let directory = self.directory();
         let listed = self.core.disk().list(directory);
         let entries = listed.map_err(DiskFailure::of(Operation::List, directory))?;

@@ -1,9 +1,9 @@
 //! Archive runs: no row is lost or doubled, whatever dies or fails, and nothing of others is touched.
 
-mod below;
+pub(crate) mod below;
 mod commands;
 mod crash;
 mod golden;
 mod planted;
 mod verify;
-mod world;
+pub(crate) mod world;

@@ -8,3 +8,5 @@ mod engine;
 mod log;
 mod mended;
 mod merge;
+mod shape;
+mod soak;

@@ -6,9 +6,9 @@ use checkpointer::disk::sim::{SimDisk, SimFile, SimLock};
 use checkpointer::disk::{Disk, Entry};
 
 #[derive(Clone, Debug)]
-pub(super) struct Below {
-    pub(super) disk: SimDisk,
-    pub(super) directory: &'static str,
+pub(crate) struct Below {
+    pub(crate) disk: SimDisk,
+    pub(crate) directory: &'static str,
 }
 
 impl Below {

@@ -4,10 +4,10 @@
 use std::sync::{Arc, Mutex};
 
 use checkpointer::Progress;
-use checkpointer::disk::sim::{Cause, Crash, Failure, Fault, Sector, SimDisk, Survival};
+use checkpointer::disk::sim::{Cause, Crash, Failure, Fault, Kind, Sector, SimDisk, Survival};
 use checkpointer::log::Inline;
 
-use super::world::{HOSTS, NOW, Written, disk, open, run_with, slot};
+use super::world::{HOSTS, NOW, Written, disk, open, run, run_with, slot};
 
 /// What happens in the world that is crashed. It goes on after failures, as a server does.
 pub(super) fn live(disk: &SimDisk, written: &Arc<Mutex<Written>>) {
@@ -197,4 +197,24 @@ pub(super) fn search_failures() -> Result<u64, String> {
 fn no_row_is_lost_or_doubled_by_an_operation_that_fails() {
     let tried = search_failures().unwrap();
     assert!(tried > 500, "{tried}");
+}
+
+/// It was done or it was not: what a host has is what is there.
+#[test]
+fn a_rename_that_failed_keeps_no_host_out_of_the_archive() {
+    for failure in [Failure::Error, Failure::ErrorAfter] {
+        let disk = disk(1);
+        let store = open(&disk).unwrap();
+        let mut written = Written::default();
+        written.write(&store.engine, HOSTS[0], 0..4);
+        // This one has not even a directory.
+        drop(store.engine.host(HOSTS[2].0, HOSTS[2].1, NOW).unwrap());
+        disk.inject(Fault::new(failure(Cause::Io)).on(Kind::Rename));
+        let done = store.engine.checkpoint(&store.engine.all(), NOW, &Inline, None);
+        assert_eq!(done.failed.len(), 1, "{done:?}");
+        let done = run(slot(3), &store).unwrap();
+        assert_eq!((done.problems, done.rows), (vec![], 6));
+        written.check(&disk, &store).unwrap();
+        written.drain(&disk, &store).unwrap();
+    }
 }

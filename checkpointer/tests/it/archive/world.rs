@@ -24,7 +24,7 @@ const SERIES: [(&str, &[&str]); 2] = [("load", &[]), ("power", &["socket0", "cor
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Cluster, host, metric, path, time.
-pub(super) type Key = (String, String, String, String, i64);
+pub(crate) type Key = (String, String, String, String, i64);
 
 /// What was written: the values that each slot may have, and the slots whose sample was acknowledged.
 #[derive(Clone, Debug, Default)]
@@ -183,7 +183,7 @@ impl Written {
 }
 
 /// All rows of all files; an error if one is there twice or a file cannot be read.
-pub(super) fn archived(disk: &SimDisk) -> Result<BTreeMap<Key, u32>, String> {
+pub(crate) fn archived(disk: &SimDisk) -> Result<BTreeMap<Key, u32>, String> {
     let mut rows = BTreeMap::new();
     for path in disk.files() {
         if !path.starts_with("archive/") || !path.ends_with(".parquet") {
