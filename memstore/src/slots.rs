@@ -163,7 +163,7 @@ impl Slots {
             self.make_room(self.newest_len as usize);
             let Self { tail, newest, newest_len, .. } = self;
             tail.extend_from_slice(newest.get(..*newest_len as usize).unwrap_or(&[]));
-            self.newest_len = 0;
+            (*newest, *newest_len) = ([0.0; NEWEST], 0);
         }
     }
 

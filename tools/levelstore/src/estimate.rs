@@ -12,6 +12,8 @@ use std::io::Write;
 
 /// Values of a sealed block.
 const BLOCK_VALUES: u64 = 256;
+/// Values come to the open block by so many at a time.
+const GROUP: u64 = 8;
 /// A series without its values: itself, its share of a level, of names and of spare room.
 const SERIES_BYTES: f64 = 173.0;
 /// A sealed block without its values: its head, its counts, its place in the list.
@@ -139,7 +141,9 @@ fn in_memory(slots: u64) -> f64 {
             (behind % BLOCK_VALUES, BLOCK_VALUES)
         };
         sealed += slots - open;
-        room += room_for(open).min(most);
+        // The newest lie in the series itself, but for the first of a block behind another.
+        let newest = (behind % GROUP).min(open.saturating_sub((behind / BLOCK_VALUES).min(1)));
+        room += room_for(open - newest).min(most);
     }
     let mean = |sum: u64| as_f64(sum) / as_f64(BLOCK_VALUES);
     SERIES_BYTES + mean(room) * OPEN_BYTES + mean(sealed) * VALUE_BYTES + mean(blocks) * BLOCK_BYTES
@@ -148,7 +152,8 @@ fn in_memory(slots: u64) -> f64 {
 /// What an open block of so many values has room for.
 fn room_for(open: u64) -> u64 {
     match open {
-        0..=16 => 16,
+        0 => 0,
+        1..=16 => 16,
         _ => open.next_multiple_of(32),
     }
 }
