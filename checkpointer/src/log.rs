@@ -74,6 +74,7 @@ mod due;
 mod error;
 mod files;
 mod host;
+mod lock;
 mod queue;
 mod rounds;
 mod segment;

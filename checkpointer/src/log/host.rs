@@ -6,7 +6,6 @@
 //! longer than its caller would.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -40,8 +39,8 @@ pub struct HostLog<D: Disk + 'static, O: Owner> {
     pub(super) directory: Box<str>,
     pub(super) share: Arc<Share>,
     pub(super) shared: Mutex<Shared>,
-    changed: Condvar,
-    writer: Mutex<Writer<D>>,
+    pub(super) changed: Condvar,
+    pub(super) writer: Mutex<Writer<D>>,
     schedule: Schedule,
     /// Numbers from here on were given out by this process.
     pub(super) first_own_number: u64,
@@ -57,7 +56,7 @@ pub struct HostLog<D: Disk + 'static, O: Owner> {
     /// The timed flush was put off because of it.
     pub(super) flush_deferred: AtomicBool,
     /// As in what was [`Reached`]: to be asked at every batch.
-    uncovered: AtomicU64,
+    pub(super) uncovered: AtomicU64,
     me: Weak<Self>,
 }
 
@@ -70,7 +69,7 @@ pub(super) struct Shared {
     pub(super) busy: bool,
     /// Somebody syncs this host's files.
     pub(super) syncing: bool,
-    waiting: usize,
+    pub(super) waiting: usize,
     /// As it was when the log lock was given back last.
     pub(super) reached: Reached,
     /// Drains that failed.
@@ -89,7 +88,7 @@ pub(super) struct Reached {
     pub(super) needs_checkpoint: bool,
     current: Option<Current>,
     unsynced: u64,
-    uncovered: Amount,
+    pub(super) uncovered: Amount,
     pub(super) found_synced: bool,
 }
 
@@ -107,12 +106,6 @@ pub(super) struct Failure {
     /// The last batch that it would have written.
     pub(super) up_to: Sequence,
     pub(super) cause: DiskFailure,
-}
-
-/// The log lock. When it is given back, those who wait learn how far the log has come.
-pub(super) struct LogLock<'a, D: Disk + 'static, O: Owner> {
-    host: &'a HostLog<D, O>,
-    writer: MutexGuard<'a, Writer<D>>,
 }
 
 impl<D: Disk, O: Owner> HostLog<D, O> {
@@ -316,43 +309,13 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
         counters.bytes.add(passed.bytes as u64);
     }
 
-    // ---- the log lock ----
+    // ---- how far it has come ----
 
     pub(super) fn lock_shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The log lock, unless another has it for longer than the caller would wait.
-    pub(super) fn lock_log(&self, patience: Duration) -> Option<LogLock<'_, D, O>> {
-        let mut shared = self.lock_shared();
-        if shared.busy {
-            if patience.is_zero() {
-                return None;
-            }
-            shared = self.wait_while(shared, patience, |shared| shared.busy)?;
-        }
-        shared.busy = true;
-        drop(shared);
-        Some(LogLock { host: self, writer: self.lock_writer() })
-    }
-
-    /// The log lock, however long that takes: for who has synced, and has to tell.
-    pub(super) fn lock_log_to_tell(&self) -> LogLock<'_, D, O> {
-        let mut shared = self.lock_shared();
-        shared.waiting += 1;
-        let waited = self.changed.wait_while(shared, |shared| shared.busy);
-        let mut shared = waited.unwrap_or_else(PoisonError::into_inner);
-        shared.waiting -= 1;
-        shared.busy = true;
-        drop(shared);
-        LogLock { host: self, writer: self.lock_writer() }
-    }
-
-    fn lock_writer(&self) -> MutexGuard<'_, Writer<D>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_while<'a>(
+    pub(super) fn wait_while<'a>(
         &self,
         mut shared: MutexGuard<'a, Shared>,
         patience: Duration,
@@ -427,32 +390,8 @@ impl<D: Disk, O: Owner> HostLog<D, O> {
     }
 }
 
-impl<D: Disk, O: Owner> Deref for LogLock<'_, D, O> {
-    type Target = Writer<D>;
-
-    fn deref(&self) -> &Writer<D> {
-        &self.writer
-    }
-}
-
-impl<D: Disk, O: Owner> DerefMut for LogLock<'_, D, O> {
-    fn deref_mut(&mut self) -> &mut Writer<D> {
-        &mut self.writer
-    }
-}
-
-impl<D: Disk + 'static, O: Owner> Drop for LogLock<'_, D, O> {
-    fn drop(&mut self) {
-        let mut shared = self.host.lock_shared();
-        shared.reached = Reached::of(&self.writer);
-        self.host.uncovered.store(shared.reached.uncovered.bytes, Relaxed);
-        shared.busy = false;
-        self.host.moved(shared);
-    }
-}
-
 impl Reached {
-    fn of<D: Disk>(writer: &Writer<D>) -> Self {
+    pub(super) fn of<D: Disk>(writer: &Writer<D>) -> Self {
         Self {
             written: writer.written,
             synced: writer.segments.synced_sequence(),

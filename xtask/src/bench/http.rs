@@ -3,10 +3,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+/// Collectors that send at a time.
+const CONNECTIONS: usize = 4;
 /// No answer of a server under load takes longer.
 const PATIENCE: Duration = Duration::from_mins(2);
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
@@ -52,6 +55,41 @@ impl Connection {
         self.stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
         answer(&mut self.stream).with_context(|| format!("{method} {path}"))
     }
+}
+
+/// Posts bodies over some connections at a time, each its share one after the other. The milliseconds
+/// that each took; every answer is to be 200 or 204.
+pub(super) fn post_all(
+    address: &str,
+    path: &str,
+    headers: &str,
+    bodies: &[&[u8]],
+) -> Result<Vec<f64>> {
+    let share = |number: usize| -> Result<Vec<f64>> {
+        let mut connection = Connection::open(address)?;
+        let mut waited_ms = Vec::new();
+        for body in bodies.iter().skip(number).step_by(CONNECTIONS) {
+            let began = Instant::now();
+            let answer = connection.ask_with("POST", path, headers, body)?;
+            waited_ms.push(began.elapsed().as_secs_f64() * 1e3);
+            if !matches!(answer.status, 200 | 204) {
+                let what = String::from_utf8_lossy(&answer.body);
+                bail!("POST {path}: {} {what}", answer.status);
+            }
+        }
+        Ok(waited_ms)
+    };
+    let share = &share;
+    let all = thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..CONNECTIONS).map(|number| scope.spawn(move || share(number))).collect();
+        clients.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    let mut waited_ms = Vec::new();
+    for client in all {
+        waited_ms.extend(client.map_err(|_| anyhow::anyhow!("a client has failed"))??);
+    }
+    Ok(waited_ms)
 }
 
 fn answer(stream: &mut impl BufRead) -> Result<Answer> {

@@ -4,21 +4,19 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::Bench;
 use super::area::Area::{self, Ingest, Log, Query};
 use super::day::texts;
 use super::figures::percentile;
-use super::http::Connection;
+use super::http::{Connection, post_all};
 use super::process::measured;
 use super::server::{Server, configuration, free_address};
 use super::workload::{START, Workload};
 
-const CONNECTIONS: usize = 4;
 const QUESTIONS: u32 = 5000;
 
 /// One round of what these areas need.
@@ -112,39 +110,11 @@ impl Load {
 
     /// Sends everything over some connections; every answer is to be 200 or 204.
     pub(super) fn post_to(&self, address: &str, path: &str) -> Result<Posted> {
+        let bodies: Vec<&[u8]> = self.bodies().collect();
         let began = Instant::now();
-        let waited_ms = self.send(address, path)?;
+        let waited_ms = post_all(address, path, "", &bodies)?;
         let wall_seconds = began.elapsed().as_secs_f64();
         Ok(Posted { wall_seconds, lines: self.lines()?, waited_ms })
-    }
-
-    /// Milliseconds of each request.
-    fn send(&self, address: &str, path: &str) -> Result<Vec<f64>> {
-        let one = |number: usize| -> Result<Vec<f64>> {
-            let mut connection = Connection::open(address)?;
-            let mut waited = Vec::new();
-            for body in self.bodies().skip(number).step_by(CONNECTIONS) {
-                let began = Instant::now();
-                let answer = connection.ask("POST", path, body)?;
-                waited.push(began.elapsed().as_secs_f64() * 1e3);
-                if !matches!(answer.status, 200 | 204) {
-                    let what = String::from_utf8_lossy(&answer.body);
-                    bail!("POST {path}: {} {what}", answer.status);
-                }
-            }
-            Ok(waited)
-        };
-        let one = &one;
-        let all = thread::scope(|scope| {
-            let clients: Vec<_> =
-                (0..CONNECTIONS).map(|number| scope.spawn(move || one(number))).collect();
-            clients.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
-        });
-        let mut waited = Vec::new();
-        for client in all {
-            waited.extend(client.map_err(|_| anyhow::anyhow!("a client has failed"))??);
-        }
-        Ok(waited)
     }
 }
 

@@ -1,45 +1,21 @@
 //! Prometheus' remote write: Protobuf in the block format of Snappy, of which literals are enough.
 
-use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::super::http::Connection;
+use super::super::http::post_all;
 use super::super::serve::{Load, Posted};
 
-const CONNECTIONS: usize = 4;
 const HEADERS: &str = "Content-Encoding: snappy\r\nContent-Type: application/x-protobuf\r\n\
                        X-Prometheus-Remote-Write-Version: 0.1.0\r\n";
 
 /// Sends everything; that it is encoded before costs the client, and Snappy's work the server less.
 pub(super) fn send(load: &Load, address: &str) -> Result<Posted> {
     let bodies: Vec<Vec<u8>> = load.bodies().map(body).collect::<Result<_>>()?;
+    let bodies: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
     let began = Instant::now();
-    let one = |number: usize| -> Result<Vec<f64>> {
-        let mut connection = Connection::open(address)?;
-        let mut waited = Vec::new();
-        for body in bodies.iter().skip(number).step_by(CONNECTIONS) {
-            let began = Instant::now();
-            let answer = connection.ask_with("POST", "/api/v1/write", HEADERS, body)?;
-            waited.push(began.elapsed().as_secs_f64() * 1e3);
-            if !matches!(answer.status, 200 | 204) {
-                let what = String::from_utf8_lossy(&answer.body);
-                bail!("remote write: {} {what}", answer.status);
-            }
-        }
-        Ok(waited)
-    };
-    let one = &one;
-    let all = thread::scope(|scope| {
-        let clients: Vec<_> =
-            (0..CONNECTIONS).map(|number| scope.spawn(move || one(number))).collect();
-        clients.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
-    });
-    let mut waited_ms = Vec::new();
-    for client in all {
-        waited_ms.extend(client.map_err(|_| anyhow::anyhow!("a client has failed"))??);
-    }
+    let waited_ms = post_all(address, "/api/v1/write", HEADERS, &bodies)?;
     let wall_seconds = began.elapsed().as_secs_f64();
     Ok(Posted { wall_seconds, lines: load.lines()?, waited_ms })
 }
