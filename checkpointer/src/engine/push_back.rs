@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::config::Now;
 use super::debt::CheckpointMode;
+use super::error::WriteError;
 use super::host::StoredHost;
 use crate::disk::Disk;
 use crate::log::Refused;
@@ -12,17 +13,18 @@ use crate::log::Refused;
 impl<D: Disk> StoredHost<D> {
     /// Lets a writer in: at once, unless the host has reached
     /// [`restart`](super::Thresholds::restart). Then one of those who come checkpoints it, and the
-    /// others wait for that; who has no patience does neither.
+    /// others wait for that; who has no patience does neither. [`write`](Self::write) does this
+    /// itself; who holds a lock of their own while they write does it before they take that.
     ///
     /// # Errors
     ///
     /// [`Refused::Uncovered`] if it has still reached it when the patience is over, or its checkpoint
     /// fails, or has failed a moment ago.
     #[inline]
-    pub(super) fn let_in(&self, now: Now, patience: Duration) -> Result<(), Refused> {
+    pub fn let_in(&self, now: Now, patience: Duration) -> Result<(), WriteError> {
         match self.core.config.thresholds.restart {
             Some(restart) if self.log.uncovered() >= restart => {
-                self.push_back(now, patience, restart)
+                Ok(self.push_back(now, patience, restart)?)
             }
             _ => Ok(()),
         }

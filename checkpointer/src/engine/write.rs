@@ -145,11 +145,26 @@ impl<D: Disk> StoredHost<D> {
         samples: &[Sample<'_>],
         now: Now,
         logging: Logging,
-        mut refused: impl FnMut(usize, Refused),
+        refused: impl FnMut(usize, Refused),
     ) -> Result<Written<D>, WriteError> {
         if let Logging::Logged { patience } = logging {
             self.let_in(now, patience)?;
         }
+        self.write_let_in(samples, now, logging, refused)
+    }
+
+    /// The same for who was [let in](Self::let_in) before.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn write_let_in(
+        &self,
+        samples: &[Sample<'_>],
+        now: Now,
+        logging: Logging,
+        mut refused: impl FnMut(usize, Refused),
+    ) -> Result<Written<D>, WriteError> {
         let mut written = Written { stored: 0, pending: None };
         let log = &self.core.config.log;
         let bytes_max = PIECE_BYTES.min(log.buffer_bytes_host).min(log.buffer_bytes_total);

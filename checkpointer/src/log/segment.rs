@@ -144,12 +144,13 @@ impl<F> Segments<F> {
     }
 
     /// The last one holds no whole batch, so there is nothing in it to keep; if `remove` removes it,
-    /// it is forgotten.
-    pub(super) fn remove_empty(&mut self, remove: impl FnOnce(&str) -> bool) {
-        let last = self.list.back().filter(|last| last.last == Sequence::default());
-        if last.is_some_and(|last| last.state == State::Ended && remove(&last.path)) {
-            self.list.pop_back();
+    /// it is forgotten. Returns its number then.
+    pub(super) fn remove_empty(&mut self, remove: impl FnOnce(&str) -> bool) -> Option<u64> {
+        let last = self.list.back().filter(|last| last.last == Sequence::default())?;
+        if last.state != State::Ended || !remove(&last.path) {
+            return None;
         }
+        self.list.pop_back().map(|removed| removed.number)
     }
 
     pub(super) fn targets(&self) -> Vec<Target<F>> {

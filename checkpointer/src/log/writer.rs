@@ -236,7 +236,9 @@ impl<D: Disk> Writer<D> {
     fn fail<O: Owner>(&mut self, host: &HostLog<D, O>, failure: DiskFailure) -> Stop {
         if !is_planted(Planted::AppendedBehindTornTail) {
             self.segments.end_current();
-            self.segments.remove_empty(|path| host.log.disk.remove(path).is_ok());
+            let removed = self.segments.remove_empty(|path| host.log.disk.remove(path).is_ok());
+            // What the failing disk did not take is no debt: nobody is held back for it.
+            removed.and_then(|number| self.uncovered.remove(&number));
             self.next_number(host);
         }
         Stop::Failed(failure)

@@ -84,6 +84,8 @@ pub(crate) struct Run<D: Disk + 'static> {
     /// Whether lines without a cluster are this host's.
     pub(crate) default_is_own: bool,
     pub(crate) learned: bool,
+    /// The log was asked last whether it takes more of the host, and did not.
+    pub(crate) is_held_back: bool,
     /// The run that followed last time.
     pub(crate) next: Option<usize>,
 }
@@ -204,6 +206,7 @@ impl<D: Disk> Batch<D> {
         lines: &mut impl Source<'a>,
         now: Now,
     ) -> Next<'a> {
+        self.let_in(at, now);
         let Some(run) = self.runs.get_mut(at) else { return Next::Any };
         let known = Arc::clone(&run.known);
         let mut held = known.lock();

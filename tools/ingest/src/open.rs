@@ -105,7 +105,15 @@ impl<D: Disk> Batch<D> {
         };
         let default_is_own = self.cluster.as_deref() == Some(&*known.cluster);
         let gathered = Vec::new();
-        Ok(Run { known, stored, gathered, default_is_own, learned: false, next: None })
+        Ok(Run {
+            known,
+            stored,
+            gathered,
+            default_is_own,
+            learned: false,
+            is_held_back: false,
+            next: None,
+        })
     }
 
     pub(crate) fn open(

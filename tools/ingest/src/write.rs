@@ -8,7 +8,7 @@ use checkpointer::{Logging, Now, Refused, Sample, WriteError};
 
 use crate::batch::{Batch, Gathered};
 use crate::entry::Ingest;
-use crate::how::{Answer, Log};
+use crate::how::{Answer, How, Log};
 use crate::keys::Keys;
 use crate::outcome::{NotAcknowledged, Outcome};
 use crate::reason::Policy;
@@ -24,6 +24,7 @@ impl<D: Disk> Batch<D> {
     /// Writes what was gathered of all hosts, and lets go of them.
     pub(crate) fn leave_all(&mut self, ingest: &Ingest<D>, now: Now) {
         for at in 0..self.runs.len() {
+            self.let_in(at, now);
             let Some(run) = self.runs.get(at) else { break };
             let (known, learned) = (Arc::clone(&run.known), run.learned);
             let mut held = known.lock();
@@ -40,6 +41,24 @@ impl<D: Disk> Batch<D> {
         self.last = None;
         let config = &ingest.config;
         ingest.directory.forget(now.uptime, config.forget_after, config.key_bytes_max);
+    }
+
+    /// Waits where too much of a host's log is in no snapshot, or sees to that. Not under the lock of
+    /// its keys: others would wait for that however little patience they have.
+    #[inline]
+    pub(crate) fn let_in(&mut self, at: usize, now: Now) {
+        let How { log, patience, .. } = self.how;
+        let Some(run) = self.runs.get_mut(at) else { return };
+        if log == Log::Unused || self.stopped {
+            return;
+        }
+        match run.stored.let_in(now, patience) {
+            Ok(()) => run.is_held_back = false,
+            Err(WriteError::NoRoom(full)) if log == Log::Required => {
+                self.stop(NotAcknowledged::Full(full));
+            }
+            Err(_) => run.is_held_back = true,
+        }
     }
 
     /// Writes what was gathered of a host.
@@ -70,15 +89,17 @@ impl<D: Disk> Batch<D> {
         line: impl Fn(usize) -> u64,
         now: Now,
     ) {
+        let is_held_back = self.runs.get(at).is_some_and(|run| run.is_held_back);
         let mut logging = match self.how.log {
-            Log::Required | Log::Preferred => Logging::Logged { patience: self.how.patience },
-            Log::Unused => Logging::Unlogged,
+            Log::Required => Logging::Logged { patience: self.how.patience },
+            Log::Preferred if !is_held_back => Logging::Logged { patience: self.how.patience },
+            Log::Preferred | Log::Unused => Logging::Unlogged,
         };
         for _ in 0..ATTEMPTS {
             let Some(run) = self.runs.get(at) else { return };
             let mut refused = Vec::new();
             let tell = |index, why| refused.push((index, why));
-            match run.stored.write(samples, now, logging, tell) {
+            match run.stored.write_let_in(samples, now, logging, tell) {
                 Ok(written) => {
                     self.outcome.stored += written.stored;
                     if logging == Logging::Unlogged {

@@ -14,7 +14,7 @@ use checkpointer::disk::Disk;
 use checkpointer::disk::sim::Cause::Io;
 use checkpointer::disk::sim::{Failure, Fault, Kind, SimDisk};
 use checkpointer::log::{Budget, Inline, Refused, SyncMode};
-use checkpointer::{CheckpointMode, Logging, Now, Sample, Series, StoredHost, WriteError};
+use checkpointer::{CheckpointMode, Logging, Now, Pending, Sample, Series, StoredHost, WriteError};
 
 use super::store::{A01, Name, Setup, Store, bits, files, killed};
 use crate::log::watched::{Moment, Watched, watch};
@@ -72,11 +72,21 @@ fn write<D: Disk>(
     slot: i64,
     patience: Duration,
 ) -> Result<(), WriteError> {
+    begin(host, store, slot, patience)?.wait(store.now, LONG).unwrap();
+    Ok(())
+}
+
+/// Writes a record that is still to be acknowledged.
+fn begin<D: Disk>(
+    host: &Arc<StoredHost<D>>,
+    store: &Store<D>,
+    slot: i64,
+    patience: Duration,
+) -> Result<Pending<D>, WriteError> {
     let series = Series::new(store.engine.catalogue(), b"m", [""; 0]).unwrap();
     let sample = Sample { series: &series, timestamp: 9000 + 10 * slot, value: 1.0 };
     let written = host.write(&[sample], store.now, Logging::Logged { patience }, |_, _| {})?;
-    written.pending.unwrap().wait(store.now, LONG).unwrap();
-    Ok(())
+    Ok(written.pending.unwrap())
 }
 
 pub(super) fn at(second: u64) -> Now {
@@ -205,6 +215,25 @@ fn restart_nobody_waits_for_ever_and_it_is_not_sticky_afterwards() {
     assert_eq!((stats.log.refused, stats.cover.busy), (1, 1));
     assert_eq!(modes(&store), [(CheckpointMode::Passive, 1), (CheckpointMode::Asked, 1)]);
     assert_eq!(setup.view(killed(&disk), A01, "m", &[]), expected(0..15));
+}
+
+#[test]
+fn what_a_failing_disk_has_not_taken_holds_nobody_back() {
+    let (setup, disk) = (adaptive(), SimDisk::new(1));
+    let store = setup.open(&disk);
+    fill(&store, A01, 0..2);
+    disk.inject(Fault::new(Failure::Error(Io)).on(Kind::Append).always());
+    let host = store.engine.get(A01.0, A01.1).unwrap();
+    for _ in 0..20 {
+        // It stays in the buffer, and each of them tries to write that.
+        let mut pending = begin(&host, &store, 2, SHORT).unwrap();
+        assert!(pending.wait(store.now, SHORT).is_err());
+    }
+    // Of the first failure nobody knows how much went in.
+    assert!(store.engine.stats(store.now).uncovered <= records(3));
+    disk.clear_faults();
+    write(&host, &store, 3, Duration::ZERO).unwrap();
+    assert_eq!(setup.view(killed(&disk), A01, "m", &[]), expected(0..4));
 }
 
 #[test]

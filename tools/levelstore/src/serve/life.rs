@@ -39,6 +39,8 @@ const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// A host with so much log without a snapshot is saved in the background; earlier, where its writers have
 /// to wait at less than four times that.
 const PASSIVE_LOG: u64 = 32 << 20;
+/// All hosts together may have so much, even where the disk was full at the start: it will not stay so.
+const TOTAL_LOG_LEAST: u64 = 1 << 30;
 
 /// A store that has recovered, and who works for it.
 struct Recovery {
@@ -232,7 +234,7 @@ fn thresholds(max_wal_size: u64, free: u64) -> Thresholds {
     Thresholds {
         passive: Some(PASSIVE_LOG.min(max_wal_size / 4).max(1)),
         restart: Some(max_wal_size),
-        total: Some(free / 4),
+        total: Some((free / 4).max(TOTAL_LOG_LEAST)),
     }
 }
 
@@ -346,12 +348,13 @@ mod tests {
     #[test]
     fn hosts_are_saved_long_before_their_writers_have_to_wait() {
         let of = |max_wal_size| {
-            let Thresholds { passive, restart, total } = thresholds(max_wal_size, 4000);
+            let Thresholds { passive, restart, total } = thresholds(max_wal_size, 8 << 30);
             (passive.unwrap(), restart.unwrap(), total.unwrap())
         };
-        assert_eq!(of(128 << 20), (32 << 20, 128 << 20, 1000));
-        assert_eq!(of(1 << 30), (32 << 20, 1 << 30, 1000));
-        assert_eq!(of(4096), (1024, 4096, 1000));
-        assert_eq!(of(1), (1, 1, 1000));
+        assert_eq!(of(128 << 20), (32 << 20, 128 << 20, 2 << 30));
+        assert_eq!(of(1 << 30), (32 << 20, 1 << 30, 2 << 30));
+        assert_eq!(of(4096), (1024, 4096, 2 << 30));
+        assert_eq!(of(1), (1, 1, 2 << 30));
+        assert_eq!(thresholds(1, 0).total, Some(1 << 30), "a disk that is full now");
     }
 }
