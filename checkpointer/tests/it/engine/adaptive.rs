@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -222,7 +223,11 @@ fn what_a_failing_disk_has_not_taken_holds_nobody_back() {
     let (setup, disk) = (adaptive(), SimDisk::new(1));
     let store = setup.open(&disk);
     fill(&store, A01, 0..2);
-    disk.inject(Fault::new(Failure::Error(Io)).on(Kind::Append).always());
+    // Every second append fails: that of the records, not that of a new segment's header.
+    let appends = AtomicU64::new(0);
+    let is_of_records = move |_: &str| appends.fetch_add(1, Relaxed).is_multiple_of(2);
+    let fault = Fault::new(Failure::Error(Io)).on(Kind::Append).path(is_of_records);
+    disk.inject(fault.always());
     let host = store.engine.get(A01.0, A01.1).unwrap();
     for _ in 0..20 {
         // It stays in the buffer, and each of them tries to write that.

@@ -1,11 +1,10 @@
 //! Acknowledged is what survives; what the log has no room for is refused, or stays in memory.
 
 use crate::world::{NOW, PATIENCE, at, contents, open, take};
-use checkpointer::disk::sim::{Crash, Kind, Sector, SimDisk, Survival};
+use checkpointer::disk::sim::{Crash, Sector, SimDisk, Survival};
 use checkpointer::log::{self, Inline, SyncMode};
-use checkpointer::{Config, Engine, Thresholds};
+use checkpointer::{Config, Engine};
 use ingest::{Answer, How, Ingest, Log, NotAcknowledged};
-use std::thread;
 use std::time::Duration;
 
 fn body(hosts: usize, minutes: i64) -> String {
@@ -111,30 +110,4 @@ fn a_host_that_left_the_store_is_written_to_again() {
     take(&ingest, &body(2, 3));
     assert_eq!(contents(engine).len(), 6);
     drop(held);
-}
-
-#[test]
-fn who_waits_for_a_checkpoint_keeps_nobody_waiting_who_has_no_patience() {
-    let disk = SimDisk::new(1);
-    let thresholds = Thresholds { restart: Some(1), ..Thresholds::default() };
-    let config = Config { thresholds, ..Config::default() };
-    let ingest = Ingest::new(open(&disk, config), ingest::Config::default());
-    take(&ingest, &body(1, 3));
-    thread::scope(|scope| {
-        let hold = disk.hold(Kind::Sync, |path| path.contains(".tmp"));
-        let patient = scope.spawn(|| ingest.batch(body(1, 4).as_bytes(), None, at(0), PATIENCE));
-        // It does the checkpoint itself, and the disk does not end.
-        hold.wait_for(1);
-        let outcome = ingest.batch(body(1, 6).as_bytes(), None, at(0), How::best_effort());
-        assert_eq!((outcome.stored, outcome.unlogged), (6, 6), "{outcome:?}");
-        let hasty = How::acknowledged(Duration::from_millis(1));
-        let outcome = ingest.batch(body(1, 5).as_bytes(), None, at(0), hasty);
-        let why = &outcome.not_acknowledged;
-        assert!(matches!(why, Some(NotAcknowledged::Full(_))), "{outcome:?}");
-        assert!(!patient.is_finished());
-        drop(hold);
-        let outcome = patient.join().unwrap();
-        assert!(outcome.is_acknowledged() && outcome.stored == 4, "{outcome:?}");
-    });
-    assert_eq!(contents(ingest.engine()).len(), 6);
 }
