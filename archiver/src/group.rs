@@ -22,7 +22,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { row_group_rows: 1 << 20, zstd_level: 3 }
+        Self { row_group_rows: 1 << 20, zstd_level: 4 }
     }
 }
 
