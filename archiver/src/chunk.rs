@@ -2,12 +2,10 @@
 
 use crate::error::ArchiveError;
 use bytes::Bytes;
-use parquet::basic::{BoundaryOrder, Compression, Encoding, PageType};
+use parquet::basic::{BoundaryOrder, Compression, Encoding};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
-use parquet::file::metadata::{
-    ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder, PageEncodingStats,
-};
+use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
@@ -38,7 +36,7 @@ pub(crate) struct ChunkBuilder<'c, 'd> {
     data_at: Option<i64>,
     uncompressed: usize,
     compressed: usize,
-    encodings: Vec<PageEncodingStats>,
+    encodings: Vec<Encoding>,
     rows: usize,
 }
 
@@ -68,7 +66,7 @@ impl<'c, 'd> ChunkBuilder<'c, 'd> {
             Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false };
         let (offset, _) = self.write(page, plain.len())?;
         self.dictionary_at = Some(offset);
-        self.count(PageType::DICTIONARY_PAGE, Encoding::PLAIN);
+        self.used(Encoding::PLAIN);
         Ok(())
     }
 
@@ -91,7 +89,7 @@ impl<'c, 'd> ChunkBuilder<'c, 'd> {
         };
         let (offset, size) = self.write(page, values.len())?;
         self.data_at.get_or_insert(offset);
-        self.count(PageType::DATA_PAGE, encoding);
+        self.used(encoding);
         self.rows += rows;
         self.offsets.append_row_count(fits(rows)?);
         self.offsets.append_offset_and_size(offset, fits(size)?);
@@ -100,30 +98,32 @@ impl<'c, 'd> ChunkBuilder<'c, 'd> {
         Ok(())
     }
 
-    /// Ends the column. `order` is that of its pages' bounds.
+    /// Ends the column. `order` is that of its pages' bounds, `statistics` those that the footer
+    /// has of it, if any.
+    ///
+    /// Engines read the whole footer for any query, and this once for each column of each row group:
+    /// so pages are not counted by their encodings.
     pub(crate) fn finish(
         mut self,
-        statistics: Statistics,
+        statistics: Option<Statistics>,
         order: BoundaryOrder,
     ) -> Result<Chunk, ArchiveError> {
         self.index.set_boundary_order(order);
-        let mut encodings: Vec<_> = self.encodings.iter().map(|one| one.encoding).collect();
-        encodings.push(Encoding::RLE); // Of the levels, though there are none.
-        let metadata = ColumnChunkMetaData::builder(self.descr)
+        let mut metadata = ColumnChunkMetaData::builder(self.descr)
             .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default()))
-            .set_encodings(encodings)
-            .set_page_encoding_stats(self.encodings)
+            .set_encodings(self.encodings)
             .set_num_values(fits(self.rows)?)
             .set_total_compressed_size(fits(self.compressed)?)
             .set_total_uncompressed_size(fits(self.uncompressed)?)
             .set_dictionary_page_offset(self.dictionary_at)
-            .set_data_page_offset(self.data_at.unwrap_or_default())
-            .set_statistics(statistics)
-            .build()?;
+            .set_data_page_offset(self.data_at.unwrap_or_default());
+        if let Some(statistics) = statistics {
+            metadata = metadata.set_statistics(statistics);
+        }
         let close = ColumnCloseResult {
             bytes_written: self.compressed as u64,
             rows_written: self.rows as u64,
-            metadata,
+            metadata: metadata.build()?,
             bloom_filter: None,
             column_index: Some(self.index.build()?),
             offset_index: Some(self.offsets.build()),
@@ -145,12 +145,9 @@ impl<'c, 'd> ChunkBuilder<'c, 'd> {
         Ok((fits(spec.offset)?, spec.compressed_size))
     }
 
-    fn count(&mut self, page_type: PageType, encoding: Encoding) {
-        let same =
-            |one: &&mut PageEncodingStats| one.page_type == page_type && one.encoding == encoding;
-        match self.encodings.iter_mut().find(same) {
-            Some(one) => one.count = one.count.saturating_add(1),
-            None => self.encodings.push(PageEncodingStats { page_type, encoding, count: 1 }),
+    fn used(&mut self, encoding: Encoding) {
+        if !self.encodings.contains(&encoding) {
+            self.encodings.push(encoding);
         }
     }
 }

@@ -5,6 +5,7 @@
 use crate::chunk::{Bounds, Chunk, ChunkBuilder};
 use crate::encode::{bit_width, delta, rle, split};
 use crate::error::ArchiveError;
+use crate::schema;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::basic::{BoundaryOrder, Encoding};
@@ -67,14 +68,14 @@ impl<K: Eq + Hash + Ord> Runs<K> {
     }
 
     /// Encodes the column; `plain` writes one value of the dictionary, `bounds` those of a page,
-    /// `statistics` those of the column.
+    /// `statistics` those of the column, if the footer has any.
     fn encode(
         &self,
         mut chunk: ChunkBuilder<'_, '_>,
         cut: Cut,
         plain: impl Fn(&K, &mut Vec<u8>),
         bounds: impl Fn(&K, &K) -> Bounds,
-        statistics: impl Fn(&K, &K) -> Statistics,
+        statistics: impl Fn(&K, &K) -> Option<Statistics>,
     ) -> Result<Chunk, ArchiveError> {
         let mut sorted: Vec<(&K, u32)> = self.numbers.iter().map(|(key, n)| (key, *n)).collect();
         sorted.sort_unstable();
@@ -170,7 +171,11 @@ pub(crate) fn texts(
         min: not_above(min).as_bytes().to_vec(),
         max: not_below(max).into_bytes(),
     };
+    let is_bounded = schema::is_bounded(descr.name());
     let statistics = |min: &String, max: &String| {
+        if !is_bounded {
+            return None;
+        }
         let (low, high) = (not_above(min), not_below(max));
         let (low_is_exact, high_is_exact) = (low.len() == min.len(), high == *max);
         let [low, high] =
@@ -178,7 +183,7 @@ pub(crate) fn texts(
         let statistics = ValueStatistics::new(low, high, None, Some(0), false)
             .with_min_is_exact(low_is_exact)
             .with_max_is_exact(high_is_exact);
-        Statistics::ByteArray(statistics)
+        Some(Statistics::ByteArray(statistics))
     };
     runs.encode(ChunkBuilder::new(descr, compressor), cut, plain, bounds, statistics)
 }
@@ -215,10 +220,8 @@ pub(crate) fn repeated(
     compressor: &mut Compressor<'_>,
 ) -> Result<Chunk, ArchiveError> {
     let plain = |value: &i64, out: &mut Vec<u8>| out.extend(value.to_le_bytes());
-    let statistics =
-        |min: &i64, max: &i64| Statistics::int64(Some(*min), Some(*max), None, Some(0), false);
     let chunk = ChunkBuilder::new(descr, compressor);
-    runs.encode(chunk, Cut::Whole, plain, |min, max| integer_bounds(*min, *max), statistics)
+    runs.encode(chunk, Cut::Whole, plain, |min, max| integer_bounds(*min, *max), |_, _| None)
 }
 
 fn integer_bounds(min: i64, max: i64) -> Bounds {
@@ -246,7 +249,7 @@ pub(crate) fn times(
         chunk.page(Encoding::DELTA_BINARY_PACKED, page.len(), &buffer, integer_bounds(min, max))?;
     }
     let statistics = Statistics::int64(Some(least), Some(greatest), None, Some(0), false);
-    chunk.finish(statistics, order.of_pages())
+    chunk.finish(Some(statistics), order.of_pages())
 }
 
 /// Encodes the column of values, as a dictionary or split into bytes: what is smaller.
@@ -345,11 +348,7 @@ fn finish_values(
     for &(min, max) in bounds {
         order.push(min, max);
     }
-    let least = bounds.iter().fold(f32::INFINITY, |least, bounds| least.min(bounds.0));
-    let greatest = bounds.iter().fold(f32::NEG_INFINITY, |greatest, bounds| greatest.max(bounds.1));
-    let (least, greatest) = zero_bounds((least, greatest));
-    let statistics = ValueStatistics::new(Some(least), Some(greatest), None, Some(0), false);
-    chunk.finish(Statistics::Float(statistics.with_nan_count(Some(0))), order.of_pages())
+    chunk.finish(None, order.of_pages())
 }
 
 fn float_bounds(page: &[f32]) -> (f32, f32) {
