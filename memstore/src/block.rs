@@ -48,6 +48,8 @@ pub const MISSING: f32 = f32::NAN;
 
 const POSITION_LEN: usize = 2;
 const VALUE_LEN: usize = 4;
+/// What a processor reads at once.
+const CACHE_LINE: usize = 64;
 const EXCEPTION_LEN: usize = POSITION_LEN + VALUE_LEN;
 
 /// A sealed block. Clones share the values.
@@ -64,7 +66,14 @@ const EXCEPTION_LEN: usize = POSITION_LEN + VALUE_LEN;
 /// assert_eq!(values, [21.25, 21.75]);
 /// ```
 #[derive(Clone)]
-pub struct Block(Arc<[u8]>);
+pub struct Block {
+    /// Its bytes, and those of others if it lies in a [bundle](crate::bundle).
+    held: Arc<[u8]>,
+    start: u32,
+    len: u16,
+}
+
+const _: () = assert!(HEADER_LEN + BLOCK_LEN * VALUE_LEN <= u16::MAX as usize);
 
 /// The fields of the first eight bytes.
 #[derive(Clone, Copy, Debug)]
@@ -209,7 +218,39 @@ impl Block {
     #[must_use]
     pub fn encode(values: &[f32]) -> (Self, &[f32]) {
         let (values, rest) = values.split_at(values.len().min(BLOCK_LEN));
-        (Self(encode::encode(values)), rest)
+        (Self::alone(encode::encode(values)), rest)
+    }
+
+    fn alone(held: Arc<[u8]>) -> Self {
+        let len = held.len().try_into().unwrap_or(u16::MAX);
+        Self { held, start: 0, len }
+    }
+
+    /// From now on its bytes are those that begin at `start`, which are the same.
+    pub(crate) fn move_to(&mut self, bundle: &Arc<[u8]>, start: u32) {
+        (self.held, self.start) = (Arc::clone(bundle), start);
+    }
+
+    pub(crate) fn bytes_len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let start = self.start as usize;
+        self.held.get(start..start + self.bytes_len()).unwrap_or(&[])
+    }
+
+    /// What tells its bundle from all others; None if it lies alone.
+    pub(crate) fn bundle(&self) -> Option<usize> {
+        (self.held.len() != self.bytes_len()).then(|| self.held.as_ptr().addr())
+    }
+
+    /// Reads a byte of each line that the processor's cache has of it, its counts included.
+    #[inline]
+    pub(crate) fn touch(&self) -> usize {
+        let bytes = self.bytes().iter().step_by(CACHE_LINE);
+        let read = bytes.fold(0, |all, &byte| all ^ usize::from(byte));
+        read ^ Arc::strong_count(&self.held)
     }
 
     /// How many values there are, missing ones included.
@@ -220,7 +261,7 @@ impl Block {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        Parts::of(&self.0).header.len
+        Parts::of(self.bytes()).header.len
     }
 
     /// Whether there is no value, not even a missing one.
@@ -246,7 +287,7 @@ impl Block {
     /// ```
     #[must_use]
     pub fn get(&self, index: usize) -> f32 {
-        let parts = Parts::of(&self.0);
+        let parts = Parts::of(self.bytes());
         if index >= parts.header.len {
             return MISSING;
         }
@@ -277,7 +318,7 @@ impl Block {
     /// assert_eq!(two, [2.0, 3.0]);
     /// ```
     pub fn decode_range(&self, from: usize, out: &mut [f32]) {
-        let parts = Parts::of(&self.0);
+        let parts = Parts::of(self.bytes());
         let count = parts.header.len.saturating_sub(from).min(out.len());
         let (inside, behind) = out.split_at_mut(count);
         parts.decode_range(from, inside);
@@ -294,7 +335,7 @@ impl Block {
     /// ```
     #[must_use]
     pub fn stats(&self, from: usize, count: usize) -> Stats {
-        let parts = Parts::of(&self.0);
+        let parts = Parts::of(self.bytes());
         let end = from.saturating_add(count).min(parts.header.len);
         let mut group = [MISSING; GROUP_LEN];
         let mut stats = Stats::default();
@@ -316,7 +357,7 @@ impl Block {
     /// ```
     #[must_use]
     pub fn count(&self) -> usize {
-        let parts = Parts::of(&self.0);
+        let parts = Parts::of(self.bytes());
         let is_missing = |bytes: &[u8; VALUE_LEN]| f32::from_le_bytes(*bytes).is_nan();
         let Header { frame, len, .. } = parts.header;
         if frame.missing().is_none() {
@@ -333,7 +374,9 @@ impl Block {
     }
 
     /// How many bytes this block takes of the allocator, shared by its clones: what is asked for,
-    /// the counts of the `Arc` included. The handle itself, `size_of::<Block>()`, is the owner's.
+    /// the counts of the `Arc` included. The handle itself, `size_of::<Block>()`, is the owner's. In
+    /// a host, where blocks lie side by side, they are fewer: [`Host::memory`](crate::Host::memory)
+    /// knows.
     ///
     /// ```
     /// # use memstore::Block;
@@ -342,20 +385,20 @@ impl Block {
     /// ```
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        (2 * size_of::<usize>() + self.0.len()).next_multiple_of(align_of::<usize>())
+        (2 * size_of::<usize>() + self.bytes_len()).next_multiple_of(align_of::<usize>())
     }
 }
 
 impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { header, positions, .. } = Parts::of(&self.0);
+        let Parts { header, positions, .. } = Parts::of(self.bytes());
         f.debug_struct("Block")
             .field("len", &header.len)
             .field("scheme", &header.scheme)
             .field("width", &header.frame.width)
             .field("exceptions", &positions.len())
-            .field("bytes", &self.0.len())
-            .finish()
+            .field("bytes", &self.len)
+            .finish_non_exhaustive()
     }
 }
 
@@ -374,7 +417,7 @@ mod tests {
     fn the_bytes_of_a_block_are_those_of_the_table() {
         let values = [0.5, 1.0, MISSING, 0.75, -0.25, f32::INFINITY];
         let (block, _) = Block::encode(&values);
-        assert_eq!(*block.0, HUNDREDTHS);
+        assert_eq!(block.bytes(), HUNDREDTHS);
         let decoded: Vec<_> = (0..values.len()).map(|at| block.get(at).to_bits()).collect();
         assert_eq!(decoded, values.map(f32::to_bits));
     }
@@ -396,7 +439,7 @@ mod tests {
     }
 
     fn read_all(bytes: &[u8]) {
-        let block = Block(bytes.into());
+        let block = Block::alone(bytes.into());
         let mut out = [0.0; 300];
         for from in [0, 1, 127, 200, 600] {
             block.decode_range(from, &mut out);

@@ -119,6 +119,9 @@ impl Host {
             });
             freed.levels += self.tree.prune(level);
         }
+        if freed.blocks > 0 {
+            self.bundle();
+        }
         freed
     }
 }

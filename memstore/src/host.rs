@@ -1,6 +1,7 @@
 //! One host: its tree, as a plain structure for one thread at a time. A
 //! [`Directory`](crate::Directory) puts a lock around it.
 
+use crate::bundle::Bundles;
 use crate::catalogue::MetricId;
 use crate::sample::{Limits, Loaded, Placed, Refused};
 use crate::selector::NameError;
@@ -38,6 +39,7 @@ pub struct Host {
     pub(crate) capturing: bool,
     /// Loaded values that are not at their nominal time.
     moved: u64,
+    pub(crate) bundles: Bundles,
 }
 
 impl Default for Host {
@@ -77,7 +79,7 @@ impl Host {
     /// ```
     #[must_use]
     pub fn numbered(number: u32) -> Self {
-        Self { tree: Tree::new(number), capturing: false, moved: 0 }
+        Self { tree: Tree::new(number), capturing: false, moved: 0, bundles: Bundles::default() }
     }
 
     /// The series of a metric at the level of this path, made if it is not there.
@@ -180,6 +182,9 @@ impl Host {
         value: f32,
         limits: &Limits,
     ) -> Result<Placed, Refused> {
+        if self.bundles.are_due() {
+            self.bundle();
+        }
         let series = self.tree.get_mut(to).ok_or(Refused::Stale)?;
         if !value.is_finite() {
             return Err(Refused::NotFinite);

@@ -41,6 +41,7 @@
 //! What the blocks are made of can be used alone: [`Block`], [`Stats`] and [`resample`].
 
 mod block;
+mod bundle;
 mod capture;
 mod catalogue;
 mod counts;

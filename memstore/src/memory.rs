@@ -5,8 +5,8 @@ use crate::host::Host;
 /// Bytes that a host holds, by what they are for. See [`Host::memory`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Sealed blocks, with the lists of them. Those that a reader still holds after they were
-    /// replaced or freed are the reader's.
+    /// Sealed blocks, with the lists of them, and what is not used of their bundles. Those that a
+    /// reader still holds after they were replaced or freed are the reader's.
     pub blocks: usize,
     /// Open blocks, but for their newest values, which lie in the series.
     pub open: usize,
@@ -49,7 +49,7 @@ impl Host {
     #[must_use]
     pub fn memory(&self) -> Memory {
         let (tree, names) = self.tree.heap_bytes();
-        let mut memory = Memory { blocks: 0, open: 0, tree, names };
+        let mut memory = Memory { blocks: self.bundles.heap_bytes(), open: 0, tree, names };
         for series in self.tree.all_series() {
             let (sealed, open, other) = series.heap_bytes();
             memory.blocks += sealed;

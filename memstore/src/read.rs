@@ -16,6 +16,7 @@ use crate::selector::Selector;
 use crate::series::Series;
 use crate::slots::{BLOCK_SLOTS, Slots};
 use crate::{MISSING, Stats};
+use core::hint::black_box;
 use core::ops::Range;
 use std::num::NonZeroU32;
 
@@ -174,6 +175,8 @@ impl Host {
             return Err(ReadError::NoAggregation { series: series.len() });
         }
         let grid = Grid::of(&series, query, config.frequency)?;
+        let runs = series.iter().flat_map(|series| series.runs());
+        black_box(runs.map(|run| run.slots.touch_list()).fold(0, |all, one| all ^ one));
         Ok(Selected {
             grid,
             aggregation: config.aggregation,
@@ -235,6 +238,7 @@ impl Grid {
             let last = entries.end.checked_sub(1).filter(|_| !entries.is_empty())?;
             let first = clamp(run.index_taking(self.time(entries.start)), run.len());
             let last = clamp(run.index_taking(self.time(last)), run.len() - 1);
+            black_box(run.slots.touch_blocks(first..last + 1));
             let view = run.slots.view(first..last + 1);
             let start = run.nominal(view.first);
             Some(Part { start, frequency: run.frequency, slots: view.slots })

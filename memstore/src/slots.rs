@@ -324,6 +324,20 @@ impl Slots {
         View { slots, first: self.index(start) }
     }
 
+    /// Reads where the sealed blocks are, so that it is in the processor's cache: one series does not wait
+    /// for the other.
+    pub(crate) fn touch_list(&self) -> usize {
+        self.sealed.iter().flatten().map(Block::bytes_len).fold(0, |all, one| all ^ one)
+    }
+
+    /// The same of the blocks that hold these slots: one block does not wait for the other.
+    pub(crate) fn touch_blocks(&self, range: Range<u32>) -> usize {
+        let [first, last] = [range.start, range.end.saturating_sub(1)];
+        let [first, last] = [first, last].map(|index| block_number(self.position(index)));
+        let sealed = self.sealed.get(first..self.sealed.len().min(last + 1)).unwrap_or(&[]);
+        sealed.iter().flatten().map(Block::touch).fold(0, |all, one| all ^ one)
+    }
+
     /// How many blocks and slots hold a value.
     pub(crate) fn count(&self) -> (usize, usize) {
         let sealed = self.sealed.iter().flatten();
@@ -334,10 +348,23 @@ impl Slots {
         (blocks + usize::from(open > 0), slots + open)
     }
 
-    /// Bytes of the allocator: of sealed blocks with their list, and of the open block.
+    /// The sealed blocks that hold values, with their numbers.
+    pub(crate) fn sealed(&self) -> impl Iterator<Item = (usize, &Block)> {
+        let numbered = self.sealed.iter().enumerate();
+        numbered.filter_map(|(number, block)| Some((number, block.as_ref()?)))
+    }
+
+    /// Where a sealed block is, to be put elsewhere as it is.
+    pub(crate) fn sealed_mut(&mut self, number: usize) -> Option<&mut Block> {
+        self.sealed.get_mut(number)?.as_mut()
+    }
+
+    /// Bytes of the allocator: of sealed blocks that lie alone, with the list of all, and of the
+    /// open block.
     pub(crate) fn heap_bytes(&self) -> (usize, usize) {
         let list = self.sealed.capacity() * size_of::<Option<Block>>();
-        let blocks: usize = self.sealed.iter().flatten().map(Block::heap_bytes).sum();
+        let alone = self.sealed.iter().flatten().filter(|block| block.bundle().is_none());
+        let blocks: usize = alone.map(Block::heap_bytes).sum();
         (list + blocks, self.tail.capacity() * size_of::<f32>())
     }
 }

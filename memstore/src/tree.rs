@@ -315,6 +315,15 @@ impl Tree {
         if is_known { slot.series_mut() } else { None }
     }
 
+    /// All series, with their numbers.
+    pub(crate) fn numbered_series(&self) -> impl Iterator<Item = (u32, &Series)> {
+        (0..).zip(&self.series).filter_map(|(number, slot)| Some((number, slot.series()?)))
+    }
+
+    pub(crate) fn series_mut(&mut self, number: u32) -> Option<&mut Series> {
+        self.series.get_mut(number as usize)?.series_mut()
+    }
+
     pub(crate) fn all_series(&self) -> impl Iterator<Item = &Series> {
         self.series.iter().filter_map(Slot::series)
     }

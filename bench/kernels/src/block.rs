@@ -2,15 +2,18 @@
 
 use std::hint::black_box;
 
-use memstore::Block;
+use memstore::{Block, Catalogue, Host, Loaded, Origin, State};
 
-use crate::data::{Kind, host, series};
+use crate::data::{Kind, START, host, series};
 use crate::figure;
+use crate::store::MINUTE;
 
 /// How many values `memstore` seals into a block.
 const LEN: usize = 256;
 const SERIES: usize = 632;
 pub(crate) const POINTS: usize = SERIES * LEN;
+/// What is open is little beside so many.
+const MANY: usize = 20 * LEN;
 
 pub(crate) fn encode() -> Box<dyn FnMut()> {
     let all = host(1, LEN);
@@ -32,27 +35,29 @@ pub(crate) fn decode() -> Box<dyn FnMut()> {
     })
 }
 
-/// Bytes per point, handle included, with what jemalloc's size classes add.
+/// Bytes that sealed blocks take of the allocator, a point, with their lists and what is not used of
+/// their bundles. What jemalloc's size classes would add is none for a bundle.
 pub(crate) fn sizes() {
-    let walks = |kind| (0..100).map(|seed| series(kind, seed, 6 * LEN)).collect();
+    let walks = |kind| (0..100).map(|seed| series(kind, seed, MANY)).collect();
     let kinds: [(&str, Vec<Vec<f32>>); 3] = [
         ("two_decimals", walks(Kind::Decimal)),
         ("full_precision", walks(Kind::Float)),
-        ("host", host(1, 6 * LEN)),
+        ("host", host(1, MANY)),
     ];
     for (name, all) in kinds {
-        let (mut points, mut bytes) = (0_usize, 0_usize);
-        for values in all.iter().flat_map(|values| values.chunks(LEN)) {
-            let (block, _) = Block::encode(values);
+        let (catalogue, mut host) = (Catalogue::new(), Host::new());
+        let mut points = 0;
+        for (number, values) in all.iter().enumerate() {
+            let metric = catalogue.intern(format!("metric{number}").as_bytes());
+            let series = host.series(&[], metric).unwrap();
+            let (start, origin, state) = (START, Origin::Ours, State::Clean);
+            host.load(series, Loaded { start, frequency: MINUTE, values, origin, state }).unwrap();
             points += values.len();
-            bytes += size_of::<Block>() + size_class(block.heap_bytes());
         }
-        figure(&format!("sealed.{name}"), bytes as f64 / points as f64, "B/point");
+        host.bundle();
+        let memory = host.memory();
+        // An open block has room for some more than it holds.
+        let sealed = points - memory.open / size_of::<f32>();
+        figure(&format!("sealed.{name}"), memory.blocks as f64 / sealed as f64, "B/point");
     }
-}
-
-/// What jemalloc hands out for so many bytes: four classes from one power of two to the next.
-fn size_class(bytes: usize) -> usize {
-    let step = (bytes.next_power_of_two() / 8).max(16);
-    bytes.next_multiple_of(step)
 }

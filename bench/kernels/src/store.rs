@@ -12,7 +12,7 @@ use memstore::{Aggregation, Catalogue, Handle, Host, Limits, Query, Selector};
 use crate::data::{self, START};
 
 pub(crate) const DAY: usize = 1440;
-const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+pub(crate) const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 const LONG: Duration = Duration::from_mins(1);
 
 /// A host in memory with values for as long as anybody writes.

@@ -141,7 +141,10 @@ fn a_few_values_take_little_room_and_a_gap_takes_none() {
     slots.append_gap(10 * BLOCK_SLOTS);
     slots.push(1.0);
     let (sealed, open) = slots.heap_bytes();
-    assert!(sealed < 12 * 16 + 64 && open == 64, "{sealed} and {open} bytes");
+    assert!(
+        sealed < 12 * size_of::<Option<Block>>() + 64 && open == 64,
+        "{sealed} and {open} bytes"
+    );
 }
 
 #[test]

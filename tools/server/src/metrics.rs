@@ -138,6 +138,7 @@ fn held(page: &mut Page, store: &Store, now: Now) {
         blocks += counts.blocks;
         bytes += u64::try_from(memory.total()).unwrap_or(u64::MAX);
     }
+    let keys = u64::try_from(store.ingest.stats().key_bytes).unwrap_or(u64::MAX);
     for (name, help, value) in [
         ("levelstore_hosts", "Hosts in memory.", stats.hosts),
         ("levelstore_hosts_offline", "Hosts whose files cannot be read.", stats.offline),
@@ -145,6 +146,7 @@ fn held(page: &mut Page, store: &Store, now: Now) {
         ("levelstore_points", "Values in memory.", points),
         ("levelstore_blocks", "Blocks of values in memory.", blocks),
         ("levelstore_series_bytes", "Bytes of memory that series take.", bytes),
+        ("levelstore_key_bytes", "Bytes of memory that remembered keys of lines take.", keys),
         (
             "levelstore_clock_is_behind",
             "Whether the clock is behind the newest sample.",

@@ -1,0 +1,167 @@
+//! Sealed blocks of one age, side by side.
+//!
+//! What is freed is what is old. Were each block allocated by itself, those of one age would lie among
+//! younger ones, and the allocator could give back no page of them. So, now and then, the blocks of a
+//! host that lie alone are moved into *bundles*, in order of their age: a bundle is some pages of
+//! its own, which go with the last of its blocks.
+//!
+//! A block that is replaced, since a late sample came, leaves a hole in its bundle. The blocks
+//! of a bundle with more holes than blocks lie alone, for this purpose.
+
+use crate::block::{BLOCK_LEN, Block};
+use crate::host::Host;
+use crate::tree::Tree;
+use std::sync::Arc;
+
+/// Sixteen pages, with the counts of the `Arc`.
+const BUNDLE_BYTES: usize = (64 << 10) - 2 * size_of::<usize>();
+
+/// No block is a bundle, which is what tells one that lies alone.
+const _: () = assert!(BUNDLE_BYTES > 8 * BLOCK_LEN * size_of::<f32>());
+
+/// After so many samples the blocks of a host are bundled: one or two bundles are full then.
+const DUE: u32 = 1 << 16;
+
+/// The bundles of a host.
+#[derive(Debug, Default)]
+pub(crate) struct Bundles {
+    /// Also those that nothing but a reader uses any more.
+    held: Vec<Arc<[u8]>>,
+    /// Samples that have come since blocks were bundled.
+    samples: u32,
+}
+
+/// Where a block is that lies alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Alone {
+    /// The nominal time of its last slot.
+    until: i64,
+    series: u32,
+    run: usize,
+    number: usize,
+    len: usize,
+}
+
+impl Alone {
+    fn find(self, tree: &mut Tree) -> Option<&mut Block> {
+        let run = tree.series_mut(self.series)?.runs_mut().get_mut(self.run)?;
+        run.slots.sealed_mut(self.number)
+    }
+}
+
+impl Bundles {
+    /// Counts a sample.
+    #[inline]
+    pub(crate) fn are_due(&mut self) -> bool {
+        self.samples += 1;
+        self.samples >= DUE
+    }
+
+    /// Bytes of the allocator.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let bundles = self.held.iter().map(|held| 2 * size_of::<usize>() + held.len());
+        self.held.capacity() * size_of::<Arc<[u8]>>() + bundles.sum::<usize>()
+    }
+
+    /// Forgets those that nobody uses.
+    fn forget_unused(&mut self) {
+        self.held.retain(|held| Arc::strong_count(held) > 1);
+    }
+
+    /// Those with more holes than blocks, by what tells them from others, in order.
+    fn sparse(&self, tree: &Tree) -> Vec<usize> {
+        let mut holes: Vec<(usize, usize, usize)> =
+            self.held.iter().map(|held| (held.as_ptr().addr(), held.len(), 0)).collect();
+        holes.sort_unstable();
+        let runs = tree.numbered_series().flat_map(|(_, series)| series.runs());
+        for (_, block) in runs.flat_map(|run| run.slots.sealed()) {
+            let found =
+                block.bundle().map(|bundle| holes.binary_search_by_key(&bundle, |one| one.0));
+            if let Some(Ok(at)) = found {
+                holes[at].2 += block.bytes_len();
+            }
+        }
+        let sparse = holes.iter().filter(|(_, len, used)| used * 2 < *len);
+        sparse.map(|&(bundle, ..)| bundle).collect()
+    }
+}
+
+impl Host {
+    /// Moves sealed blocks of one age side by side, so that memory that is freed can be given back to
+    /// the system. It is done from time to time while samples are written, and when some are freed;
+    /// after much was [loaded](Self::load) it is to be asked for.
+    ///
+    /// ```
+    /// # use memstore::{Catalogue, Host, Loaded, Origin, State};
+    /// # use std::num::NonZeroU32;
+    /// # let metric = Catalogue::new().intern(b"cpu_load");
+    /// let mut host = Host::new();
+    /// let frequency = NonZeroU32::new(60).unwrap();
+    /// let values: Vec<f32> = (0..100_000).map(|n| (n % 997) as f32).collect();
+    /// let (origin, state) = (Origin::Ours, State::Clean);
+    /// let series = host.series(&[], metric)?;
+    /// host.load(series, Loaded { start: 0, frequency, values: &values, origin, state })?;
+    ///
+    /// let before = host.memory();
+    /// host.bundle();
+    /// assert!(host.memory().blocks < before.blocks);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cold]
+    pub fn bundle(&mut self) {
+        self.bundle_by(BUNDLE_BYTES);
+    }
+
+    fn bundle_by(&mut self, bytes_max: usize) {
+        self.bundles.samples = 0;
+        self.bundles.forget_unused();
+        let mut alone = self.alone();
+        alone.sort_unstable();
+        let (mut members, mut bytes) = (Vec::new(), Vec::new());
+        for one in alone {
+            if bytes.len() + one.len > bytes_max {
+                self.close_bundle(&members, &bytes);
+                members.clear();
+                bytes.clear();
+            }
+            members.push((one, bytes.len()));
+            bytes.extend_from_slice(one.find(&mut self.tree).map_or(&[], |block| block.bytes()));
+        }
+        // What is left waits until there is enough for another.
+        self.bundles.forget_unused();
+        self.bundles.held.shrink_to_fit();
+    }
+
+    fn alone(&self) -> Vec<Alone> {
+        let sparse = self.bundles.sparse(&self.tree);
+        let lies_alone = |block: &Block| {
+            block.bundle().is_none_or(|bundle| sparse.binary_search(&bundle).is_ok())
+        };
+        let mut alone = Vec::new();
+        for (series, all) in self.tree.numbered_series() {
+            for (run, of_run) in all.runs().iter().enumerate() {
+                let blocks = of_run.slots.sealed().filter(|(_, block)| lies_alone(block));
+                alone.extend(blocks.map(|(number, block)| {
+                    let behind = of_run.slots.block(number).end;
+                    let until = of_run.nominal(of_run.slots.index(behind.saturating_sub(1)));
+                    Alone { until, series, run, number, len: block.bytes_len() }
+                }));
+            }
+        }
+        alone
+    }
+
+    /// The blocks whose bytes these are lie side by side from now on.
+    fn close_bundle(&mut self, members: &[(Alone, usize)], bytes: &[u8]) {
+        let held: Arc<[u8]> = bytes.into();
+        for &(one, start) in members {
+            if let (Some(block), Ok(start)) = (one.find(&mut self.tree), u32::try_from(start)) {
+                block.move_to(&held, start);
+            }
+        }
+        self.bundles.held.push(held);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! What is bundled is what it was, and goes when its time has come.
+
+use super::*;
+use crate::series::Series;
+use crate::{
+    CaptureEnd, Catalogue, Freed, Handle, Limits, Loaded, MISSING, MetricId, Origin, Selector,
+    State,
+};
+use proptest::prelude::*;
+use std::num::NonZeroU32;
+
+const MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// A block of noise takes about half as much.
+const SMALL: usize = 2000;
+
+fn time(minute: usize) -> i64 {
+    60 * i64::try_from(minute).unwrap()
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+struct World {
+    catalogue: Catalogue,
+    host: Host,
+    series: Vec<Handle>,
+    /// What each series holds from time 0 on, a slot a minute.
+    model: Vec<Vec<f32>>,
+}
+
+/// No two alike, and all digits.
+fn noise(seed: usize) -> f32 {
+    let mixed = (seed as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    f32::from_bits(0x3F80_0000 | (mixed >> 41) as u32)
+}
+
+impl World {
+    fn new(series: usize) -> Self {
+        let (catalogue, mut host) = (Catalogue::new(), Host::new());
+        let name = |number: usize| format!("metric{number}");
+        let metrics: Vec<MetricId> =
+            (0..series).map(|number| catalogue.intern(name(number).as_bytes())).collect();
+        let series: Vec<Handle> =
+            metrics.into_iter().map(|metric| host.series(&[], metric).unwrap()).collect();
+        let model = vec![Vec::new(); series.len()];
+        Self { catalogue, host, series, model }
+    }
+
+    /// Samples of all series, minute after minute.
+    fn write(&mut self, minutes: usize) {
+        for _ in 0..minutes {
+            for (number, &series) in self.series.iter().enumerate() {
+                let at = self.model[number].len();
+                let value = noise(at * 1000 + number);
+                let written = self.host.write(series, MINUTE, time(at), value, &Limits::NONE);
+                written.unwrap();
+                self.model[number].push(value);
+            }
+        }
+    }
+
+    /// The same of files, series after series.
+    fn load(&mut self, minutes: usize) {
+        for (number, &series) in self.series.iter().enumerate() {
+            let values: Vec<f32> = (0..minutes).map(|at| noise(at * 1000 + number)).collect();
+            let (origin, state) = (Origin::Ours, State::Clean);
+            let loaded = Loaded { start: 0, frequency: MINUTE, values: &values, origin, state };
+            self.host.load(series, loaded).unwrap();
+            self.model[number] = values;
+        }
+    }
+
+    /// A sample that comes late.
+    fn replace(&mut self, number: usize, at: usize) {
+        let value = noise(at * 1000 + number + 500);
+        let series = self.series[number];
+        self.host.write(series, MINUTE, time(at), value, &Limits::NONE).unwrap();
+        self.model[number][at] = value;
+    }
+
+    fn free(&mut self, minutes: usize) -> Freed {
+        self.host.capture().unwrap();
+        self.host.capture_ended(CaptureEnd::Durable);
+        self.host.free(time(minutes), &Selector::host())
+    }
+
+    /// Each value is there, or was freed with all before it.
+    fn check(&self) {
+        for (&series, model) in self.series.iter().zip(&self.model) {
+            let run = self.host.tree.get(series).and_then(|series| series.runs().first());
+            let Some(run) = run else { continue };
+            let first = usize::try_from(run.start / 60).unwrap();
+            let mut values = vec![MISSING; model.len() - first];
+            run.slots.read(0, &mut values);
+            assert_eq!(bits(&values), bits(&model[first..]));
+        }
+    }
+
+    /// Blocks by the bundle that they lie in.
+    fn bundled(&self) -> Vec<usize> {
+        let runs = self.host.tree.all_series().flat_map(Series::runs);
+        runs.flat_map(|run| run.slots.sealed()).filter_map(|(_, block)| block.bundle()).collect()
+    }
+
+    fn used(&self) -> usize {
+        let runs = self.host.tree.all_series().flat_map(Series::runs);
+        runs.flat_map(|run| run.slots.sealed()).map(|(_, block)| block.bytes_len()).sum()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Write(usize),
+    Replace(usize, prop::sample::Index),
+    Free(prop::sample::Index),
+    Bundle,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        4 => (1..400_usize).prop_map(Step::Write),
+        4 => (0..5_usize, index()).prop_map(|(series, at)| Step::Replace(series, at)),
+        1 => index().prop_map(Step::Free),
+        3 => Just(Step::Bundle),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_lost_or_changed_by_bundling(steps in prop::collection::vec(step(), 1..30)) {
+        let mut world = World::new(5);
+        let mut freed = 0;
+        for step in steps {
+            match step {
+                Step::Write(minutes) => world.write(minutes),
+                Step::Replace(series, at) if freed < world.model[0].len() => {
+                    let at = freed + at.index(world.model[0].len() - freed);
+                    world.replace(series, at);
+                }
+                Step::Free(at) if !world.model[0].is_empty() => {
+                    let minutes = at.index(world.model[0].len());
+                    world.free(minutes);
+                    // Blocks begin somewhere: from the next one on all are whole.
+                    freed = freed.max(minutes + 1);
+                }
+                Step::Bundle => world.host.bundle_by(SMALL),
+                Step::Replace(..) | Step::Free(_) => {}
+            }
+            world.check();
+            let (said, used) = (world.host.bundles.heap_bytes(), world.bundled().len());
+            prop_assert!(used > 0 || said <= 4 * 16 + 4 * SMALL, "{said} bytes for nothing");
+        }
+    }
+}
+
+#[test]
+fn a_bundle_holds_blocks_of_one_age_and_goes_with_them() {
+    let mut world = World::new(100);
+    world.load(2000);
+    world.host.bundle();
+    let before = world.host.memory().blocks;
+    world.free(1000);
+    let (after, left) = (world.host.memory().blocks, world.used());
+    assert!(before > left + left / 2, "half of {before} bytes is {left}");
+    // A bundle may be of blocks that go and of such that stay.
+    assert!(after < left + 3 * BUNDLE_BYTES, "{after} bytes for {left}");
+    world.check();
+}
+
+#[test]
+fn samples_that_come_are_bundled_by_themselves() {
+    let mut world = World::new(100);
+    world.write(DUE as usize / 100 - 1);
+    assert_eq!(world.bundled().len(), 0);
+    world.write(2);
+    let bundled = world.bundled();
+    assert!(bundled.len() > 100, "{}", bundled.len());
+    world.check();
+}
+
+#[test]
+fn what_does_not_fill_a_bundle_stays_where_it_is() {
+    let mut world = World::new(10);
+    world.write(1000);
+    assert!(world.used() < BUNDLE_BYTES);
+    world.host.bundle();
+    assert_eq!((world.bundled().len(), world.host.bundles.heap_bytes()), (0, 0));
+}
+
+#[test]
+fn holes_are_never_more_than_what_is_used_for_long() {
+    const TEN_BLOCKS: usize = 8000;
+    let mut world = World::new(10);
+    world.write(1000);
+    world.host.bundle_by(TEN_BLOCKS);
+    // Each time one series stays in what the others leave.
+    for first in 1..10 {
+        for at in (0..1000).step_by(200) {
+            (first..10).for_each(|number| world.replace(number, at));
+        }
+        world.host.bundle_by(TEN_BLOCKS);
+        let (held, used) = (world.host.bundles.heap_bytes(), world.used());
+        assert!(held < 2 * used + TEN_BLOCKS, "{held} bytes for {used} after {first}");
+    }
+    world.check();
+}
+
+#[test]
+fn a_reader_keeps_what_it_has_taken_whatever_is_bundled_or_freed() {
+    let mut world = World::new(5);
+    world.write(1000);
+    world.host.bundle_by(SMALL);
+    let (view, model) = (world.host.view_all(), world.model.clone());
+    (0..1000).step_by(100).for_each(|at| world.replace(2, at));
+    world.host.bundle_by(SMALL);
+    assert!(world.free(1000).blocks > 0);
+    let runs = view.runs(&world.catalogue);
+    assert_eq!(runs.len(), model.len());
+    for (run, model) in runs.iter().zip(&model) {
+        assert_eq!(bits(&run.to_vec()), bits(model));
+    }
+    drop(runs);
+    drop(view);
+    world.host.bundle();
+    world.check();
+}
