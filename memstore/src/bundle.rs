@@ -10,6 +10,7 @@
 
 use crate::block::{BLOCK_LEN, Block};
 use crate::host::Host;
+use crate::run::Run;
 use crate::tree::Tree;
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ const _: () = assert!(BUNDLE_BYTES > 8 * BLOCK_LEN * size_of::<f32>());
 /// After so many samples the blocks of a host are bundled: one or two bundles are full then.
 const DUE: u32 = 1 << 16;
 
+/// So often only the newest blocks are looked at, before all are again: a late sample is rare.
+const QUICKLY: u32 = 16;
+
 /// The bundles of a host.
 #[derive(Debug, Default)]
 pub(crate) struct Bundles {
@@ -29,6 +33,8 @@ pub(crate) struct Bundles {
     held: Vec<Arc<[u8]>>,
     /// Samples that have come since blocks were bundled.
     samples: u32,
+    /// How often only the newest were looked at.
+    quickly: u32,
 }
 
 /// Where a block is that lies alone.
@@ -40,6 +46,27 @@ struct Alone {
     run: usize,
     number: usize,
     len: usize,
+}
+
+/// A run, by its number and that of its series.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    series: u32,
+    run: usize,
+}
+
+impl Place {
+    fn block(self, run: &Run, number: usize, block: &Block) -> Alone {
+        let behind = run.slots.block(number).end;
+        let until = run.nominal(run.slots.index(behind.saturating_sub(1)));
+        Alone { until, series: self.series, run: self.run, number, len: block.bytes_len() }
+    }
+}
+
+fn runs(tree: &Tree) -> impl Iterator<Item = (Place, &Run)> {
+    tree.numbered_series().flat_map(|(series, all)| {
+        (0..).zip(all.runs()).map(move |(run, slots)| (Place { series, run }, slots))
+    })
 }
 
 impl Alone {
@@ -73,8 +100,7 @@ impl Bundles {
         let mut holes: Vec<(usize, usize, usize)> =
             self.held.iter().map(|held| (held.as_ptr().addr(), held.len(), 0)).collect();
         holes.sort_unstable();
-        let runs = tree.numbered_series().flat_map(|(_, series)| series.runs());
-        for (_, block) in runs.flat_map(|run| run.slots.sealed()) {
+        for (_, block) in runs(tree).flat_map(|(_, run)| run.slots.sealed()) {
             let found =
                 block.bundle().map(|bundle| holes.binary_search_by_key(&bundle, |one| one.0));
             if let Some(Ok(at)) = found {
@@ -107,15 +133,26 @@ impl Host {
     /// assert!(host.memory().blocks < before.blocks);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[cold]
     pub fn bundle(&mut self) {
-        self.bundle_by(BUNDLE_BYTES);
+        self.bundles.quickly = 0;
+        let alone = self.alone();
+        self.bundle_these(alone, BUNDLE_BYTES);
     }
 
-    fn bundle_by(&mut self, bytes_max: usize) {
+    /// Does that after many samples.
+    #[cold]
+    pub(crate) fn bundle_newest(&mut self) {
+        self.bundles.quickly += 1;
+        if self.bundles.quickly > QUICKLY {
+            self.bundle();
+        } else {
+            let alone = self.newest_alone();
+            self.bundle_these(alone, BUNDLE_BYTES);
+        }
+    }
+
+    fn bundle_these(&mut self, mut alone: Vec<Alone>, bytes_max: usize) {
         self.bundles.samples = 0;
-        self.bundles.forget_unused();
-        let mut alone = self.alone();
         alone.sort_unstable();
         let (mut members, mut bytes) = (Vec::new(), Vec::new());
         for one in alone {
@@ -129,24 +166,28 @@ impl Host {
         }
         // What is left waits until there is enough for another.
         self.bundles.forget_unused();
-        self.bundles.held.shrink_to_fit();
     }
 
+    /// The blocks that lie alone, or in a bundle with more holes than blocks.
     fn alone(&self) -> Vec<Alone> {
         let sparse = self.bundles.sparse(&self.tree);
         let lies_alone = |block: &Block| {
             block.bundle().is_none_or(|bundle| sparse.binary_search(&bundle).is_ok())
         };
         let mut alone = Vec::new();
-        for (series, all) in self.tree.numbered_series() {
-            for (run, of_run) in all.runs().iter().enumerate() {
-                let blocks = of_run.slots.sealed().filter(|(_, block)| lies_alone(block));
-                alone.extend(blocks.map(|(number, block)| {
-                    let behind = of_run.slots.block(number).end;
-                    let until = of_run.nominal(of_run.slots.index(behind.saturating_sub(1)));
-                    Alone { until, series, run, number, len: block.bytes_len() }
-                }));
-            }
+        for (place, run) in runs(&self.tree) {
+            let blocks = run.slots.sealed().filter(|(_, block)| lies_alone(block));
+            alone.extend(blocks.map(|(number, block)| place.block(run, number, block)));
+        }
+        alone
+    }
+
+    /// The last blocks of each series, as far back as they lie alone.
+    fn newest_alone(&self) -> Vec<Alone> {
+        let mut alone = Vec::new();
+        for (place, run) in runs(&self.tree) {
+            let blocks = run.slots.sealed().rev().take_while(|(_, block)| block.bundle().is_none());
+            alone.extend(blocks.map(|(number, block)| place.block(run, number, block)));
         }
         alone
     }

@@ -183,7 +183,7 @@ impl Host {
         limits: &Limits,
     ) -> Result<Placed, Refused> {
         if self.bundles.are_due() {
-            self.bundle();
+            self.bundle_newest();
         }
         let series = self.tree.get_mut(to).ok_or(Refused::Stale)?;
         if !value.is_finite() {

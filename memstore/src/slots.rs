@@ -349,7 +349,7 @@ impl Slots {
     }
 
     /// The sealed blocks that hold values, with their numbers.
-    pub(crate) fn sealed(&self) -> impl Iterator<Item = (usize, &Block)> {
+    pub(crate) fn sealed(&self) -> impl DoubleEndedIterator<Item = (usize, &Block)> {
         let numbered = self.sealed.iter().enumerate();
         numbered.filter_map(|(number, block)| Some((number, block.as_ref()?)))
     }

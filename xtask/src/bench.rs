@@ -9,6 +9,7 @@ mod area;
 mod check;
 mod day;
 mod figures;
+mod freed;
 mod history;
 mod html;
 mod http;

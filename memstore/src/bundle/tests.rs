@@ -79,6 +79,11 @@ impl World {
         self.model[number][at] = value;
     }
 
+    fn bundle_by(&mut self, bytes: usize) {
+        let alone = self.host.alone();
+        self.host.bundle_these(alone, bytes);
+    }
+
     fn free(&mut self, minutes: usize) -> Freed {
         self.host.capture().unwrap();
         self.host.capture_ended(CaptureEnd::Durable);
@@ -115,6 +120,7 @@ enum Step {
     Replace(usize, prop::sample::Index),
     Free(prop::sample::Index),
     Bundle,
+    BundleNewest,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -123,7 +129,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1..400_usize).prop_map(Step::Write),
         4 => (0..5_usize, index()).prop_map(|(series, at)| Step::Replace(series, at)),
         1 => index().prop_map(Step::Free),
-        3 => Just(Step::Bundle),
+        2 => Just(Step::Bundle),
+        2 => Just(Step::BundleNewest),
     ]
 }
 
@@ -145,7 +152,11 @@ proptest! {
                     // Blocks begin somewhere: from the next one on all are whole.
                     freed = freed.max(minutes + 1);
                 }
-                Step::Bundle => world.host.bundle_by(SMALL),
+                Step::Bundle => world.bundle_by(SMALL),
+                Step::BundleNewest => {
+                    let alone = world.host.newest_alone();
+                    world.host.bundle_these(alone, SMALL);
+                }
                 Step::Replace(..) | Step::Free(_) => {}
             }
             world.check();
@@ -194,13 +205,13 @@ fn holes_are_never_more_than_what_is_used_for_long() {
     const TEN_BLOCKS: usize = 8000;
     let mut world = World::new(10);
     world.write(1000);
-    world.host.bundle_by(TEN_BLOCKS);
+    world.bundle_by(TEN_BLOCKS);
     // Each time one series stays in what the others leave.
     for first in 1..10 {
         for at in (0..1000).step_by(200) {
             (first..10).for_each(|number| world.replace(number, at));
         }
-        world.host.bundle_by(TEN_BLOCKS);
+        world.bundle_by(TEN_BLOCKS);
         let (held, used) = (world.host.bundles.heap_bytes(), world.used());
         assert!(held < 2 * used + TEN_BLOCKS, "{held} bytes for {used} after {first}");
     }
@@ -208,13 +219,30 @@ fn holes_are_never_more_than_what_is_used_for_long() {
 }
 
 #[test]
+fn what_late_samples_have_made_alone_is_bundled_in_time() {
+    let mut world = World::new(100);
+    world.load(2000);
+    world.host.bundle();
+    for at in (0..2000).step_by(200) {
+        (0..90).for_each(|number| world.replace(number, at));
+    }
+    let alone = world.host.alone().len();
+    assert!(alone > 700, "{alone}");
+    world.write((QUICKLY as usize + 2) * DUE as usize / 100);
+    let (held, used) = (world.host.bundles.heap_bytes(), world.used());
+    assert!(held < used + used / 10, "{held} bytes for {used}");
+    let alone = world.host.alone().len();
+    assert!(alone < 300, "{alone}");
+}
+
+#[test]
 fn a_reader_keeps_what_it_has_taken_whatever_is_bundled_or_freed() {
     let mut world = World::new(5);
     world.write(1000);
-    world.host.bundle_by(SMALL);
+    world.bundle_by(SMALL);
     let (view, model) = (world.host.view_all(), world.model.clone());
     (0..1000).step_by(100).for_each(|at| world.replace(2, at));
-    world.host.bundle_by(SMALL);
+    world.bundle_by(SMALL);
     assert!(world.free(1000).blocks > 0);
     let runs = view.runs(&world.catalogue);
     assert_eq!(runs.len(), model.len());

@@ -145,6 +145,14 @@ pub(super) const ROWS: &[(&str, &[Row])] = &[
             less("sealed.full_precision", "sealed blocks, all digits, a point", "B").bars(3.1, 2.4),
             less("sealed.host", "sealed blocks, a host's mix, a point", "B"),
             less("memory.full_precision_rss", "process after a day with all digits, a point", "B"),
+            less("freed.half", "process ten seconds after freeing half, over what is held", "×"),
+            less(
+                "freed.half_over_base",
+                "the same, but for what it had before it held anything",
+                "×",
+            )
+            .bars(1.3, 1.1),
+            less("freed.fifth_over_base", "the same with a fifth left", "×"),
         ],
     ),
     (

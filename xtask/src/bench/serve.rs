@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Bench;
-use super::area::Area::{self, Ingest, Log, Query};
+use super::area::Area::{self, Ingest, Log, Memory, Query};
 use super::day::texts;
 use super::figures::percentile;
 use super::http::{Connection, post_all};
 use super::process::measured;
 use super::server::{Server, configuration, free_address};
 use super::workload::{START, Workload};
+use super::{Bench, freed};
 
 const QUESTIONS: u32 = 5000;
 
@@ -48,11 +48,14 @@ pub(super) fn run(bench: &mut Bench, areas: &[Area]) -> Result<()> {
             bench.figures.add(&format!("log.http_{sync}_p99"), waited);
         }
     }
+    if any(&[Memory]) {
+        freed::run(bench)?;
+    }
     bench.empty("data-server")?;
     Ok(())
 }
 
-fn start(bench: &Bench, workload: Workload, sync: &str) -> Result<(PathBuf, Server)> {
+pub(super) fn start(bench: &Bench, workload: Workload, sync: &str) -> Result<(PathBuf, Server)> {
     let directory = bench.empty("data-server")?;
     let address = free_address()?;
     configuration(&directory, &address, &bench.metrics(workload)?, Some(sync))?;
