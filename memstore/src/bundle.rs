@@ -14,17 +14,21 @@ use crate::run::Run;
 use crate::tree::Tree;
 use std::sync::Arc;
 
-/// Sixteen pages, with the counts of the `Arc`.
-const BUNDLE_BYTES: usize = (64 << 10) - 2 * size_of::<usize>();
+/// Eight pages, with the counts of the `Arc`.
+const BUNDLE_BYTES: usize = (32 << 10) - 2 * size_of::<usize>();
 
 /// No block is a bundle, which is what tells one that lies alone.
 const _: () = assert!(BUNDLE_BYTES > 8 * BLOCK_LEN * size_of::<f32>());
 
 /// After so many samples the blocks of a host are bundled: one or two bundles are full then.
-const DUE: u32 = 1 << 16;
+const DUE: u32 = 1 << 15;
+
+/// Blocks that are moved at a time, in some milliseconds, as the host is locked meanwhile: a day of 632
+/// series.
+const AT_A_TIME: usize = 4096;
 
 /// So often only the newest blocks are looked at, before all are again: a late sample is rare.
-const QUICKLY: u32 = 16;
+const QUICKLY: u32 = 32;
 
 /// The bundles of a host.
 #[derive(Debug, Default)]
@@ -77,6 +81,14 @@ impl Alone {
 }
 
 impl Bundles {
+    /// Those of the host with this number, which is as far from its next bundles as no other near it:
+    /// hosts whose samples come together do not all bundle at a time.
+    pub(crate) fn new(host: u32) -> Self {
+        const GOLDEN: u32 = 0x9E37_79B9;
+        let samples = host.wrapping_mul(GOLDEN) >> (u32::BITS - DUE.ilog2());
+        Self { samples, ..Self::default() }
+    }
+
     /// Counts a sample.
     #[inline]
     pub(crate) fn are_due(&mut self) -> bool {
@@ -114,8 +126,8 @@ impl Bundles {
 
 impl Host {
     /// Moves sealed blocks of one age side by side, so that memory that is freed can be given back to
-    /// the system. It is done from time to time while samples are written, and when some are freed;
-    /// after much was [loaded](Self::load) it is to be asked for.
+    /// the system. It is done from time to time while samples are written, and when some are freed, not
+    /// while values are [loaded](Self::load).
     ///
     /// ```
     /// # use memstore::{Catalogue, Host, Loaded, Origin, State};
@@ -134,28 +146,35 @@ impl Host {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn bundle(&mut self) {
-        self.bundles.quickly = 0;
         let alone = self.alone();
-        self.bundle_these(alone, BUNDLE_BYTES);
+        self.bundle_these(alone, usize::MAX, BUNDLE_BYTES);
     }
 
-    /// Does that after many samples.
+    /// Does that with the oldest, as many as do not take long.
+    pub(crate) fn bundle_oldest(&mut self) {
+        self.bundles.quickly = 0;
+        let alone = self.alone();
+        self.bundle_these(alone, AT_A_TIME, BUNDLE_BYTES);
+    }
+
+    /// The same after many samples.
     #[cold]
     pub(crate) fn bundle_newest(&mut self) {
         self.bundles.quickly += 1;
         if self.bundles.quickly > QUICKLY {
-            self.bundle();
+            self.bundle_oldest();
         } else {
             let alone = self.newest_alone();
-            self.bundle_these(alone, BUNDLE_BYTES);
+            self.bundle_these(alone, AT_A_TIME, BUNDLE_BYTES);
         }
     }
 
-    fn bundle_these(&mut self, mut alone: Vec<Alone>, bytes_max: usize) {
+    /// The first so many of these blocks, in order of their age, in bundles of so many bytes.
+    fn bundle_these(&mut self, mut alone: Vec<Alone>, blocks_max: usize, bytes_max: usize) {
         self.bundles.samples = 0;
         alone.sort_unstable();
         let (mut members, mut bytes) = (Vec::new(), Vec::new());
-        for one in alone {
+        for one in alone.into_iter().take(blocks_max) {
             if bytes.len() + one.len > bytes_max {
                 self.close_bundle(&members, &bytes);
                 members.clear();

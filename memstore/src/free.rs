@@ -120,7 +120,7 @@ impl Host {
             freed.levels += self.tree.prune(level);
         }
         if freed.blocks > 0 {
-            self.bundle();
+            self.bundle_oldest();
         }
         freed
     }

@@ -79,7 +79,7 @@ impl Host {
     /// ```
     #[must_use]
     pub fn numbered(number: u32) -> Self {
-        Self { tree: Tree::new(number), capturing: false, moved: 0, bundles: Bundles::default() }
+        Self { tree: Tree::new(number), capturing: false, moved: 0, bundles: Bundles::new(number) }
     }
 
     /// The series of a metric at the level of this path, made if it is not there.

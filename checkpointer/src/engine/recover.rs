@@ -141,7 +141,6 @@ impl<D: Disk> Start<'_, D> {
         started.saved.leftovers = Leftovers::found(&entries, has_covered);
         started.report.unclean = !started.found.segments.is_empty();
         replay(self, &mut started)?;
-        started.tree.bundle();
         started.found.records = started.report.records;
         let moved = started.tree.moved();
         if moved > 0 {

@@ -81,7 +81,7 @@ impl World {
 
     fn bundle_by(&mut self, bytes: usize) {
         let alone = self.host.alone();
-        self.host.bundle_these(alone, bytes);
+        self.host.bundle_these(alone, usize::MAX, bytes);
     }
 
     fn free(&mut self, minutes: usize) -> Freed {
@@ -155,7 +155,7 @@ proptest! {
                 Step::Bundle => world.bundle_by(SMALL),
                 Step::BundleNewest => {
                     let alone = world.host.newest_alone();
-                    world.host.bundle_these(alone, SMALL);
+                    world.host.bundle_these(alone, usize::MAX, SMALL);
                 }
                 Step::Replace(..) | Step::Free(_) => {}
             }
@@ -187,7 +187,24 @@ fn samples_that_come_are_bundled_by_themselves() {
     assert_eq!(world.bundled().len(), 0);
     world.write(2);
     let bundled = world.bundled();
-    assert!(bundled.len() > 100, "{}", bundled.len());
+    assert!(bundled.len() > 40, "{}", bundled.len());
+    world.check();
+}
+
+#[test]
+fn what_was_loaded_is_bundled_piece_by_piece_the_oldest_first() {
+    let mut world = World::new(1000);
+    world.load(10 * 256);
+    let blocks = world.host.alone().len();
+    assert!(blocks > 2 * AT_A_TIME, "{blocks}");
+    for piece in 1..=2 {
+        world.host.bundle_newest();
+        let left = world.host.alone();
+        // The last bundle of a piece may not be full.
+        assert!(left.len().abs_diff(blocks - piece * AT_A_TIME) < 50, "{}", left.len());
+        let (first, total) = (left.iter().map(|one| one.until).min(), world.bundled().len());
+        assert!(first > Some(time(256 * total / 1000 - 512)), "{first:?} of {total}");
+    }
     world.check();
 }
 

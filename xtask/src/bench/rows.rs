@@ -146,12 +146,10 @@ pub(super) const ROWS: &[(&str, &[Row])] = &[
             less("sealed.host", "sealed blocks, a host's mix, a point", "B"),
             less("memory.full_precision_rss", "process after a day with all digits, a point", "B"),
             less("freed.half", "process ten seconds after freeing half, over what is held", "×"),
-            less(
-                "freed.half_over_base",
-                "the same, but for what it had before it held anything",
-                "×",
-            )
-            .bars(1.3, 1.1),
+            Row {
+                must: Some(1.3),
+                ..less("freed.half_over_base", "the same, without what it had before", "×")
+            },
             less("freed.fifth_over_base", "the same with a fifth left", "×"),
         ],
     ),
