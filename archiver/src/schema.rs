@@ -24,8 +24,8 @@ pub(crate) const COLUMNS: [(&str, Kind); 10] = [
 pub(crate) const SORTED_BY: [&str; 7] =
     ["cluster", "hostname", "metric", "scope", "scope_id", "path", "timestamp"];
 
-/// The columns whose bounds the footer has of each row group: those that tell one row group from
-/// another. Of the others nearly every row group, a day of a host, has all values; the bounds of
+/// The columns whose bounds the footer has of each row group, where it could have them: those that
+/// tell one row group from another. Of the others nearly every row group, a day of a host, has all values; the bounds of
 /// their pages are in the page index.
 const BOUNDED: [&str; 5] = ["cluster", "hostname", "metric", "timestamp", "time"];
 

@@ -231,6 +231,11 @@ impl Block {
         (self.held, self.start) = (Arc::clone(bundle), start);
     }
 
+    /// From now on its bytes lie alone.
+    pub(crate) fn leave_bundle(&mut self) {
+        *self = Self::alone(self.bytes().into());
+    }
+
     pub(crate) fn bytes_len(&self) -> usize {
         usize::from(self.len)
     }

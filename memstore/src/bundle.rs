@@ -14,29 +14,31 @@ use crate::run::Run;
 use crate::tree::Tree;
 use std::sync::Arc;
 
-/// Eight pages, with the counts of the `Arc`.
-const BUNDLE_BYTES: usize = (32 << 10) - 2 * size_of::<usize>();
+/// Sixteen pages, with the counts of the `Arc`.
+const BUNDLE_BYTES: usize = (64 << 10) - 2 * size_of::<usize>();
 
 /// No block is a bundle, which is what tells one that lies alone.
 const _: () = assert!(BUNDLE_BYTES > 8 * BLOCK_LEN * size_of::<f32>());
 
-/// After so many samples the blocks of a host are bundled: one or two bundles are full then.
-const DUE: u32 = 1 << 15;
-
-/// Blocks that are moved at a time, in some milliseconds, as the host is locked meanwhile: a day of 632
-/// series.
-const AT_A_TIME: usize = 4096;
-
+/// After so many samples, at least, the blocks of a host are bundled: one or two bundles are full then.
+const DUE: u32 = 1 << 16;
+/// After so many for each block and run that was looked at last time: a sample shall not cost more where
+/// there are many.
+const DUE_EACH: usize = 16;
+/// Bundles that are filled at a time, or an eighth of what there is to fill them: the host is locked
+/// meanwhile.
+const AT_A_TIME: usize = 16;
 /// So often only the newest blocks are looked at, before all are again: a late sample is rare.
-const QUICKLY: u32 = 32;
+const QUICKLY: u32 = 16;
 
 /// The bundles of a host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Bundles {
-    /// Also those that nothing but a reader uses any more.
+    /// Also those that nobody uses any more, until blocks are bundled or freed again.
     held: Vec<Arc<[u8]>>,
-    /// Samples that have come since blocks were bundled.
+    /// Samples that have come since blocks were bundled, and after how many they are again.
     samples: u32,
+    due: u32,
     /// How often only the newest were looked at.
     quickly: u32,
 }
@@ -86,25 +88,27 @@ impl Bundles {
     pub(crate) fn new(host: u32) -> Self {
         const GOLDEN: u32 = 0x9E37_79B9;
         let samples = host.wrapping_mul(GOLDEN) >> (u32::BITS - DUE.ilog2());
-        Self { samples, ..Self::default() }
+        Self { held: Vec::new(), samples, due: DUE, quickly: 0 }
     }
 
     /// Counts a sample.
     #[inline]
     pub(crate) fn are_due(&mut self) -> bool {
-        self.samples += 1;
-        self.samples >= DUE
+        self.samples = self.samples.saturating_add(1);
+        self.samples >= self.due
     }
 
-    /// Bytes of the allocator.
+    /// Bytes of the allocator, those of bundles that a reader keeps included.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let bundles = self.held.iter().map(|held| 2 * size_of::<usize>() + held.len());
+        let used = self.held.iter().filter(|held| Arc::strong_count(held) > 1);
+        let bundles = used.map(|held| 2 * size_of::<usize>() + held.len());
         self.held.capacity() * size_of::<Arc<[u8]>>() + bundles.sum::<usize>()
     }
 
     /// Forgets those that nobody uses.
-    fn forget_unused(&mut self) {
+    pub(crate) fn forget_unused(&mut self) {
         self.held.retain(|held| Arc::strong_count(held) > 1);
+        self.held.shrink_to(self.held.len() + self.held.len() / 8);
     }
 
     /// Those with more holes than blocks, by what tells them from others, in order.
@@ -147,43 +151,51 @@ impl Host {
     /// ```
     pub fn bundle(&mut self) {
         let alone = self.alone();
-        self.bundle_these(alone, usize::MAX, BUNDLE_BYTES);
+        self.fill(alone, usize::MAX, BUNDLE_BYTES);
     }
 
-    /// Does that with the oldest, as many as do not take long.
-    pub(crate) fn bundle_oldest(&mut self) {
-        self.bundles.quickly = 0;
-        let alone = self.alone();
-        self.bundle_these(alone, AT_A_TIME, BUNDLE_BYTES);
-    }
-
-    /// The same after many samples.
+    /// Does some of that, after many samples.
     #[cold]
-    pub(crate) fn bundle_newest(&mut self) {
+    pub(crate) fn bundle_some(&mut self) {
         self.bundles.quickly += 1;
-        if self.bundles.quickly > QUICKLY {
-            self.bundle_oldest();
+        let alone = if self.bundles.quickly > QUICKLY {
+            self.bundles.quickly = 0;
+            self.alone()
         } else {
-            let alone = self.newest_alone();
-            self.bundle_these(alone, AT_A_TIME, BUNDLE_BYTES);
-        }
+            self.newest_alone()
+        };
+        let looked_at = alone.len() + self.tree.numbered_series().count();
+        let bytes: usize = alone.iter().map(|one| one.len).sum();
+        self.fill(alone, AT_A_TIME.max(bytes / BUNDLE_BYTES / 8), BUNDLE_BYTES);
+        let due = u32::try_from(DUE_EACH * looked_at).unwrap_or(u32::MAX);
+        (self.bundles.samples, self.bundles.due) = (0, due.max(DUE));
     }
 
-    /// The first so many of these blocks, in order of their age, in bundles of so many bytes.
-    fn bundle_these(&mut self, mut alone: Vec<Alone>, blocks_max: usize, bytes_max: usize) {
-        self.bundles.samples = 0;
+    /// Fills up to so many bundles of so many bytes with these blocks, the oldest first. What is left
+    /// waits until there is enough for another.
+    fn fill(&mut self, mut alone: Vec<Alone>, bundles_max: usize, bytes_max: usize) {
         alone.sort_unstable();
         let (mut members, mut bytes) = (Vec::new(), Vec::new());
-        for one in alone.into_iter().take(blocks_max) {
+        let mut filled = 0;
+        for one in alone {
             if bytes.len() + one.len > bytes_max {
                 self.close_bundle(&members, &bytes);
                 members.clear();
                 bytes.clear();
+                filled += 1;
+                if filled >= bundles_max {
+                    break;
+                }
             }
             members.push((one, bytes.len()));
             bytes.extend_from_slice(one.find(&mut self.tree).map_or(&[], |block| block.bytes()));
         }
-        // What is left waits until there is enough for another.
+        // Few may be left of a bundle, and keep it whole.
+        for (one, _) in members {
+            if let Some(block) = one.find(&mut self.tree).filter(|block| block.bundle().is_some()) {
+                block.leave_bundle();
+            }
+        }
         self.bundles.forget_unused();
     }
 

@@ -198,6 +198,7 @@ impl Host {
     /// assert_eq!([0, 1].map(|slot| run.is_unsaved(slot)), [false, true]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    /// What is held by it is not freed: blocks, and the 64 KiB around each.
     #[must_use]
     pub fn view_all(&self) -> Capture {
         Capture { parts: self.parts(|run| Some(Shown::all(run))) }

@@ -63,8 +63,14 @@ impl Directory<Host> {
     fn free_in(&self, cluster: &[u8], host: &[u8], before: i64, selector: &Selector) -> Freed {
         let Some(cell) = self.get(cluster, host) else { return Freed::default() };
         // Whoever has removed it since has freed it.
-        let mut freed =
-            cell.write().map(|mut host| host.free(before, selector)).unwrap_or_default();
+        let free = |host: &mut Host| {
+            let freed = host.free(before, selector);
+            if freed.blocks > 0 {
+                host.bundle();
+            }
+            freed
+        };
+        let mut freed = cell.write().map(|mut host| free(&mut host)).unwrap_or_default();
         freed.hosts = u64::from(self.remove_if(cluster, host, Host::is_empty));
         freed
     }
@@ -84,6 +90,9 @@ impl Host {
     /// Frees what lies before `before`, of the levels selected and all below them: the first blocks
     /// of every run, the open one included, as long as all slots of a block have nominal times before
     /// that and are in a durable snapshot. Runs, series and levels with nothing left go.
+    ///
+    /// [Bundling](Self::bundle) what is left, when all is freed that is to be, lets the allocator give more of
+    /// it back to the system.
     ///
     /// A series without slots stays as long as a sample of the time `before` or later could continue
     /// its last phase, which is for 512 slots; readers do not see it.
@@ -119,9 +128,7 @@ impl Host {
             });
             freed.levels += self.tree.prune(level);
         }
-        if freed.blocks > 0 {
-            self.bundle_oldest();
-        }
+        self.bundles.forget_unused();
         freed
     }
 }

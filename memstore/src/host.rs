@@ -170,6 +170,8 @@ impl Host {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// Once in some ten thousand samples, this takes as long as [bundling](Self::bundle) some blocks.
+    ///
     /// # Errors
     ///
     /// [`Refused`]; nothing has changed then.
@@ -182,14 +184,15 @@ impl Host {
         value: f32,
         limits: &Limits,
     ) -> Result<Placed, Refused> {
-        if self.bundles.are_due() {
-            self.bundle_newest();
-        }
         let series = self.tree.get_mut(to).ok_or(Refused::Stale)?;
         if !value.is_finite() {
             return Err(Refused::NotFinite);
         }
-        series.write(frequency, timestamp, value, limits, lead(to))
+        let placed = series.write(frequency, timestamp, value, limits, lead(to))?;
+        if self.bundles.are_due() {
+            self.bundle_some();
+        }
+        Ok(placed)
     }
 
     /// Reads what writing a sample to each of these series will need, so that it is in the

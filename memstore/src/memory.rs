@@ -5,8 +5,9 @@ use crate::host::Host;
 /// Bytes that a host holds, by what they are for. See [`Host::memory`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Sealed blocks, with the lists of them, and what is not used of their bundles. Those that a
-    /// reader still holds after they were replaced or freed are the reader's.
+    /// Sealed blocks, with the lists of them, and what is not used of their bundles. A block by itself
+    /// that a reader still holds after it was replaced or freed is the reader's; a bundle counts as
+    /// long as anybody holds a block of it.
     pub blocks: usize,
     /// Open blocks, but for their newest values, which lie in the series.
     pub open: usize,

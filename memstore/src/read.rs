@@ -23,6 +23,9 @@ use std::num::NonZeroU32;
 /// How many entries an answer can have before it is resampled.
 pub const MAX_ENTRIES: usize = 1 << 24;
 
+/// Values of all series that are read ahead: of more the first would have left the cache again.
+const AHEAD_MAX: usize = 1 << 17;
+
 /// What is asked of a host.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -175,14 +178,17 @@ impl Host {
             return Err(ReadError::NoAggregation { series: series.len() });
         }
         let grid = Grid::of(&series, query, config.frequency)?;
-        let runs = series.iter().flat_map(|series| series.runs());
-        black_box(runs.map(|run| run.slots.touch_list()).fold(0, |all, one| all ^ one));
+        let looks_ahead = series.len().saturating_mul(grid.len) <= AHEAD_MAX;
+        if looks_ahead {
+            let runs = series.iter().filter_map(|series| series.runs().last());
+            black_box(runs.map(|run| run.slots.touch_list()).fold(0, |all, one| all ^ one));
+        }
         Ok(Selected {
             grid,
             aggregation: config.aggregation,
             resolution: query.resolution,
             method: query.method,
-            series: series.iter().map(|series| grid.parts(series.runs())).collect(),
+            series: series.iter().map(|series| grid.parts(series.runs(), looks_ahead)).collect(),
         })
     }
 
@@ -232,13 +238,15 @@ impl Grid {
         first..behind
     }
 
-    fn parts(&self, runs: &[Run]) -> Vec<Part> {
+    fn parts(&self, runs: &[Run], looks_ahead: bool) -> Vec<Part> {
         let parts = runs.iter().filter_map(|run| {
             let entries = self.entries(run.start, run.frequency, run.len());
             let last = entries.end.checked_sub(1).filter(|_| !entries.is_empty())?;
             let first = clamp(run.index_taking(self.time(entries.start)), run.len());
             let last = clamp(run.index_taking(self.time(last)), run.len() - 1);
-            black_box(run.slots.touch_blocks(first..last + 1));
+            if looks_ahead {
+                black_box(run.slots.touch_blocks(first..last + 1));
+            }
             let view = run.slots.view(first..last + 1);
             let start = run.nominal(view.first);
             Some(Part { start, frequency: run.frequency, slots: view.slots })

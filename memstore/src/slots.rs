@@ -28,6 +28,9 @@ const GROUP: u32 = 8;
 const NEWEST: usize = GROUP as usize - 1;
 const _: () = assert!(BLOCK_SLOTS.is_multiple_of(GROUP));
 
+/// So much of a list of blocks is read ahead: a day of minutes.
+const LIST_AHEAD: usize = 8;
+
 /// Values by slot; NaN where there is none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
@@ -327,7 +330,9 @@ impl Slots {
     /// Reads where the sealed blocks are, so that it is in the processor's cache: one series does not wait
     /// for the other.
     pub(crate) fn touch_list(&self) -> usize {
-        self.sealed.iter().flatten().map(Block::bytes_len).fold(0, |all, one| all ^ one)
+        // The processor goes on by itself from the last ones.
+        let newest = self.sealed.iter().rev().take(LIST_AHEAD).flatten();
+        newest.map(Block::bytes_len).fold(0, |all, one| all ^ one)
     }
 
     /// The same of the blocks that hold these slots: one block does not wait for the other.

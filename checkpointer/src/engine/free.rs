@@ -46,11 +46,16 @@ impl<D: Disk> Engine<D> {
             freed.checkpoint = self.checkpoint(&concerned, now, pool, None);
         }
         for host in &concerned {
+            let mut blocks = 0;
             for branch in branches {
                 let Some(path) = path_below(host, branch) else { continue };
                 let path: Vec<&[u8]> = path.iter().map(String::as_bytes).collect();
-                freed.blocks += host.free(before, &Selector::path(&path));
+                blocks += host.free(before, &Selector::path(&path));
             }
+            if blocks > 0 {
+                host.lock().tree.bundle();
+            }
+            freed.blocks += blocks;
             freed.hosts += u64::from(self.forget_if_empty(host));
         }
         self.core.counters.freed_blocks.fetch_add(freed.blocks, Relaxed);

@@ -41,8 +41,12 @@ impl World {
         let name = |number: usize| format!("metric{number}");
         let metrics: Vec<MetricId> =
             (0..series).map(|number| catalogue.intern(name(number).as_bytes())).collect();
-        let series: Vec<Handle> =
-            metrics.into_iter().map(|metric| host.series(&[], metric).unwrap()).collect();
+        let path = |number: usize| if number == 0 { b"first" as &[u8] } else { b"others" };
+        let series: Vec<Handle> = metrics
+            .into_iter()
+            .enumerate()
+            .map(|(number, metric)| host.series(&[path(number)], metric).unwrap())
+            .collect();
         let model = vec![Vec::new(); series.len()];
         Self { catalogue, host, series, model }
     }
@@ -81,7 +85,7 @@ impl World {
 
     fn bundle_by(&mut self, bytes: usize) {
         let alone = self.host.alone();
-        self.host.bundle_these(alone, usize::MAX, bytes);
+        self.host.fill(alone, usize::MAX, bytes);
     }
 
     fn free(&mut self, minutes: usize) -> Freed {
@@ -106,6 +110,15 @@ impl World {
     fn bundled(&self) -> Vec<usize> {
         let runs = self.host.tree.all_series().flat_map(Series::runs);
         runs.flat_map(|run| run.slots.sealed()).filter_map(|(_, block)| block.bundle()).collect()
+    }
+
+    /// The time of the youngest block that is bundled.
+    fn bundled_until(&self) -> i64 {
+        let blocks = runs(&self.host.tree).flat_map(|(place, run)| {
+            let bundled = run.slots.sealed().filter(|(_, block)| block.bundle().is_some());
+            bundled.map(move |(number, block)| place.block(run, number, block).until)
+        });
+        blocks.max().unwrap()
     }
 
     fn used(&self) -> usize {
@@ -155,7 +168,7 @@ proptest! {
                 Step::Bundle => world.bundle_by(SMALL),
                 Step::BundleNewest => {
                     let alone = world.host.newest_alone();
-                    world.host.bundle_these(alone, usize::MAX, SMALL);
+                    world.host.fill(alone, usize::MAX, SMALL);
                 }
                 Step::Replace(..) | Step::Free(_) => {}
             }
@@ -195,16 +208,19 @@ fn samples_that_come_are_bundled_by_themselves() {
 fn what_was_loaded_is_bundled_piece_by_piece_the_oldest_first() {
     let mut world = World::new(1000);
     world.load(10 * 256);
-    let blocks = world.host.alone().len();
-    assert!(blocks > 2 * AT_A_TIME, "{blocks}");
+    let bytes: usize = world.host.alone().iter().map(|one| one.len).sum();
+    assert!(bytes > 3 * AT_A_TIME * BUNDLE_BYTES, "{bytes}");
     for piece in 1..=2 {
-        world.host.bundle_newest();
-        let left = world.host.alone();
-        // The last bundle of a piece may not be full.
-        assert!(left.len().abs_diff(blocks - piece * AT_A_TIME) < 50, "{}", left.len());
-        let (first, total) = (left.iter().map(|one| one.until).min(), world.bundled().len());
-        assert!(first > Some(time(256 * total / 1000 - 512)), "{first:?} of {total}");
+        world.host.bundle_some();
+        let alone = world.host.alone();
+        let moved = bytes - alone.iter().map(|one| one.len).sum::<usize>();
+        let expected = piece * AT_A_TIME * BUNDLE_BYTES;
+        assert!(moved.abs_diff(expected) < expected / 20, "{moved}, expected {expected}");
+        let youngest = world.bundled_until();
+        assert!(alone.iter().all(|one| one.until >= youngest), "older than {youngest}");
     }
+    let due = world.host.bundles.due as usize;
+    assert!(due >= DUE_EACH * world.host.alone().len(), "{due}");
     world.check();
 }
 
@@ -253,6 +269,18 @@ fn what_late_samples_have_made_alone_is_bundled_in_time() {
 }
 
 #[test]
+fn what_is_left_of_bundles_keeps_none_of_them() {
+    let mut world = World::new(100);
+    world.load(2000);
+    world.host.bundle();
+    let freed = world.host.free(i64::MAX, &Selector::path(&[b"others"]));
+    assert_eq!(freed.series, 99);
+    world.host.bundle();
+    let (held, used) = (world.host.memory().blocks, world.used());
+    assert!(held < used + 2000 && used > 0, "{held} bytes for {used}");
+}
+
+#[test]
 fn a_reader_keeps_what_it_has_taken_whatever_is_bundled_or_freed() {
     let mut world = World::new(5);
     world.write(1000);
@@ -268,6 +296,6 @@ fn a_reader_keeps_what_it_has_taken_whatever_is_bundled_or_freed() {
     }
     drop(runs);
     drop(view);
-    world.host.bundle();
-    world.check();
+    world.free(1000);
+    assert_eq!((world.host.memory().blocks, world.host.bundles.held.len()), (0, 0));
 }

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 type Stretches = BTreeMap<Key, Vec<Stretch>>;
 
-/// What the least of sealed blocks takes: its header, and that of its `Arc`.
+/// What the least of sealed blocks takes: its header, and that of its `Arc`. A case has too few samples
+/// for a bundle.
 const SEALED_BYTES_MIN: usize = 24;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,8 @@ impl Pair {
         }
         self.freed_blocks += freed.blocks;
         let (was, now) = (memory.blocks + memory.open, self.host.memory());
-        if now.blocks + now.open + sealed * SEALED_BYTES_MIN + open > was {
+        // Of an open block the newest values lie in the series.
+        if now.blocks + now.open + sealed * SEALED_BYTES_MIN > was {
             return Err(format!("{freed:?} made {memory:?} into {now:?}"));
         }
         self.structure()
