@@ -130,8 +130,8 @@ impl Bundles {
 
 impl Host {
     /// Moves sealed blocks of one age side by side, so that memory that is freed can be given back to
-    /// the system. It is done from time to time while samples are written, and when some are freed, not
-    /// while values are [loaded](Self::load).
+    /// the system. It is done from time to time while samples are written, and by
+    /// [`Directory::free`](crate::Directory::free); [`Host::free`] leaves it to who frees the last part.
     ///
     /// ```
     /// # use memstore::{Catalogue, Host, Loaded, Origin, State};

@@ -5,6 +5,7 @@ mod clock;
 mod crash;
 mod defects;
 mod files;
+mod freeing;
 mod go;
 mod golden;
 mod kill;

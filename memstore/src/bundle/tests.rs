@@ -3,8 +3,8 @@
 use super::*;
 use crate::series::Series;
 use crate::{
-    CaptureEnd, Catalogue, Freed, Handle, Limits, Loaded, MISSING, MetricId, Origin, Selector,
-    State,
+    CaptureEnd, Catalogue, Directory, Freed, Handle, Limits, Loaded, MISSING, MetricId, Origin,
+    Selector, State,
 };
 use proptest::prelude::*;
 use std::num::NonZeroU32;
@@ -266,6 +266,23 @@ fn what_late_samples_have_made_alone_is_bundled_in_time() {
     assert!(held < used + used / 10, "{held} bytes for {used}");
     let alone = world.host.alone().len();
     assert!(alone < 300, "{alone}");
+}
+
+#[test]
+fn freeing_a_host_moves_nothing_and_freeing_a_directory_does() {
+    let mut world = World::new(100);
+    world.load(2000);
+    let freed = world.free(500);
+    assert!(freed.blocks > 0 && world.used() > BUNDLE_BYTES, "{freed:?}");
+    assert_eq!(world.bundled().len(), 0);
+
+    let directory = Directory::new();
+    directory.update(b"alpha", b"a01", Host::new, |host| core::mem::swap(host, &mut world.host));
+    let freed = directory.free(time(1000), &Selector::host(), |_, _| false);
+    assert!(freed.blocks > 0);
+    directory.update(b"alpha", b"a01", Host::new, |host| core::mem::swap(host, &mut world.host));
+    assert!(world.bundled().len() > 50);
+    world.check();
 }
 
 #[test]
