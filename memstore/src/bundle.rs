@@ -3,7 +3,7 @@
 //! What is freed is what is old. Were each block allocated by itself, those of one age would lie among
 //! younger ones, and the allocator could give back no page of them. So, now and then, the blocks of a
 //! host that lie alone are moved into *bundles*, in order of their age: a bundle is some pages of
-//! its own, which go with the last of its blocks.
+//! its own, which go with the last of its blocks: when that is freed, or else at the next bundling.
 //!
 //! A block that is replaced, since a late sample came, leaves a hole in its bundle. The blocks
 //! of a bundle with more holes than blocks lie alone, for this purpose.

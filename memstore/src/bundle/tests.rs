@@ -205,6 +205,14 @@ fn samples_that_come_are_bundled_by_themselves() {
 }
 
 #[test]
+fn hosts_whose_samples_come_together_bundle_at_different_times() {
+    let mut first: Vec<u32> = (0..100).map(|host| DUE - Bundles::new(host).samples).collect();
+    first.sort_unstable();
+    assert!(first.windows(2).all(|pair| pair[1] - pair[0] > DUE / 400), "{first:?}");
+    assert!(first[0] > 0 && first[99] == DUE);
+}
+
+#[test]
 fn what_was_loaded_is_bundled_piece_by_piece_the_oldest_first() {
     let mut world = World::new(1000);
     world.load(10 * 256);

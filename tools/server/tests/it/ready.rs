@@ -82,6 +82,12 @@ async fn what_the_store_holds_is_in_the_metrics() {
     ] {
         assert!(metrics.text().lines().any(|had| had == line), "{line}: {}", metrics.text());
     }
+    let remembered = metrics
+        .text()
+        .lines()
+        .find_map(|line| line.strip_prefix("levelstore_key_bytes ")?.parse::<usize>().ok());
+    let least = 2 * "cpu_load,cluster=c,hostname=h".len();
+    assert!(remembered.is_some_and(|bytes| (least..10_000).contains(&bytes)), "{remembered:?}");
     // Every line is a comment, or a name, labels and a number.
     for line in metrics.text().lines().filter(|line| !line.starts_with('#')) {
         let (name, value) = line.rsplit_once(' ').unwrap();
